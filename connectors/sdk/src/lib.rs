@@ -1,1 +1,21 @@
-//! x
+//! The traits and vocabulary a connector is written against.
+//!
+//! Holds records, documents, the formats that turn one into the other, issues, faults, secrets and the connector
+//! contract. No network and no file system here: connectors do the I/O, the hub does the deciding.
+
+pub mod codes;
+pub mod contract;
+pub mod document;
+pub mod fault;
+pub mod format;
+pub mod issue;
+pub mod record;
+pub mod secret;
+
+pub use contract::*;
+pub use document::{Document, Name, Node, TEXT};
+pub use fault::{Fault, FaultKind, Retry};
+pub use format::Format;
+pub use issue::{Code, Issue, Place, Severity};
+pub use record::{Context, Digest, Origin, Record};
+pub use secret::Secret;

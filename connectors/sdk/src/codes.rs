@@ -1,0 +1,17 @@
+//! The pages behind the error codes: Markdown files of `codes/`, compiled in. One page per code, no code without one.
+
+macro_rules! pages {
+    ($($code:literal)*) => {
+        /// Every code with its page.
+        pub const PAGES: &[(&str, &str)] = &[$(($code, include_str!(concat!("../codes/", $code, ".md")))),*];
+    };
+}
+
+pages! {
+    "E042"
+}
+
+/// The page of a code; `None` for a code that does not exist.
+pub fn page(code: &str) -> Option<&'static str> {
+    PAGES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)).map(|(_, page)| *page)
+}

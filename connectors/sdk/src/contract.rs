@@ -1,0 +1,170 @@
+//! The contract of a connector: check (pure), then open, then batches and acknowledgements.
+//!
+//! A connector never writes the store and never acknowledges on its own: it returns batches with the cursor they
+//! reach, and is told afterwards what was committed. What a connector cannot do is absent, never a default.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+use crate::format::Format;
+use crate::issue::Issue;
+use crate::record::{Digest, Record};
+
+/// Where a flow stands in its source: opaque JSON text of the connector, committed with the records it covers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor(pub String);
+
+/// What a connector can do with its settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Capability {
+    /// It can be asked for records (`Source::next`).
+    pub pull: bool,
+    /// It wakes on its own when something arrives (file events, deliveries).
+    pub wakes: bool,
+    /// Its records can be asked for again (a folder can, a queue cannot).
+    pub replays: bool,
+}
+
+/// Something only one flow may use (`folder:/data/in#*.csv`, `queue:aid`), so that `check` refuses two drains of one queue.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim(pub String);
+
+/// One flow's share of a source's settings, still raw.
+#[derive(Debug, Clone)]
+pub struct FlowSettings {
+    /// Source name.
+    pub source: String,
+    /// Flow name.
+    pub flow: String,
+    /// `[source.settings]` merged with `[flows.NAME.settings]` (the flow wins).
+    pub settings: serde_json::Value,
+    /// How its records are written, from the mapping.
+    pub format: Format,
+    /// Folder against which relative paths are read.
+    pub base: PathBuf,
+}
+
+/// A protocol family.
+pub trait ConnectorKind: Send + Sync {
+    /// The word used in `connector = "…"`.
+    fn name(&self) -> &'static str;
+    /// JSON Schema of its settings.
+    fn schema(&self) -> serde_json::Value;
+    /// Checks the settings of one flow without touching the world; the result is kept. Issue paths are relative to the settings.
+    fn plan(&self, settings: FlowSettings) -> Result<Arc<dyn Plan>, Vec<Issue>>;
+}
+
+/// Checked settings of one flow.
+#[async_trait]
+pub trait Plan: Send + Sync {
+    /// What it can do.
+    fn capability(&self) -> Capability;
+    /// What it needs for itself.
+    fn claims(&self) -> Vec<Claim>;
+    /// Touches the world.
+    async fn open(&self, memory: Arc<dyn Memory>) -> Result<Connection, Fault>;
+}
+
+/// What the hub remembers for a connector: the digests of wholes (files) already processed to their end.
+pub trait Memory: Send + Sync {
+    /// Whether a whole with this digest was finished before.
+    fn finished(&self, whole: &Digest) -> bool;
+}
+
+/// An open connection. Absent parts are not supported.
+pub struct Connection {
+    /// Records in.
+    pub source: Option<Box<dyn Source>>,
+    /// A question that shows whether the peer is there.
+    pub probe: Box<dyn Probe>,
+}
+
+/// How much one batch may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// Records.
+    pub records: usize,
+    /// Bytes.
+    pub bytes: usize,
+}
+
+/// Records and the cursor they reach.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// In the order of the source.
+    pub records: Vec<Record>,
+    /// Records that could not even be cut out: kept and quarantined with their issue.
+    pub broken: Vec<(Record, Issue)>,
+    /// Where the next batch starts; `None` leaves the cursor as it is.
+    pub cursor: Option<Cursor>,
+    /// Wholes finished by this batch, remembered in the same transaction.
+    pub finished: Vec<Digest>,
+    /// What to acknowledge once this batch is committed.
+    pub receipt: Option<Receipt>,
+    /// Nothing more for now.
+    pub caught_up: bool,
+    /// Things to show to an operator (a file skipped because it was processed before).
+    pub notices: Vec<Issue>,
+    /// How far the current whole is read.
+    pub progress: Option<Progress>,
+}
+
+/// How far a whole is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// File or queue.
+    pub name: String,
+    /// Bytes read.
+    pub done: u64,
+    /// Bytes in all; `None` where it cannot be known.
+    pub total: Option<u64>,
+}
+
+/// What the connector needs to acknowledge a batch; opaque to the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt(pub String);
+
+/// Told to a connector only after COMMIT.
+#[derive(Debug, Clone)]
+pub struct Ack {
+    /// The receipt of the batch.
+    pub receipt: Receipt,
+    /// How many of its records were quarantined (a file with some goes to `done/`, one wholly broken to `failed/`).
+    pub quarantined: usize,
+    /// How many records the batch had.
+    pub records: usize,
+}
+
+/// Records in.
+#[async_trait]
+pub trait Source: Send {
+    /// The next batch after a cursor. Cancel-safe: dropping the future loses nothing.
+    async fn next(&mut self, after: Option<&Cursor>, limit: Limit) -> Result<Batch, Fault>;
+    /// The batch of this receipt is committed: move the file, ack the message. Idempotent.
+    async fn acknowledge(&mut self, ack: Ack) -> Result<(), Fault>;
+    /// Resolves when something may have arrived; sources that cannot know never resolve.
+    async fn woken(&mut self);
+}
+
+/// A question that shows whether the peer is there.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// One line of facts for `doctor`, or why not.
+    async fn probe(&self) -> Result<String, Fault>;
+}
+
+/// The connector kinds this binary knows, by name.
+#[derive(Clone, Default)]
+pub struct Registry(pub BTreeMap<&'static str, Arc<dyn ConnectorKind>>);
+
+impl Registry {
+    /// A registry of these kinds.
+    pub fn new(kinds: Vec<Arc<dyn ConnectorKind>>) -> Self {
+        Registry(kinds.into_iter().map(|kind| (kind.name(), kind)).collect())
+    }
+}
