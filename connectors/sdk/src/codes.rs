@@ -9,6 +9,8 @@ macro_rules! pages {
 
 pages! {
     "E042"
+    "E140"
+    "E141"
 }
 
 /// The page of a code; `None` for a code that does not exist.

@@ -134,16 +134,19 @@ pub struct Receipt(pub String);
 pub struct Ack {
     /// The receipt of the batch.
     pub receipt: Receipt,
-    /// How many of its records were quarantined (a file with some goes to `done/`, one wholly broken to `failed/`).
-    pub quarantined: usize,
-    /// How many records the batch had.
-    pub records: usize,
+    /// Positions in `Batch::records` of those that were quarantined (`Batch::broken` always is). Positions, not a
+    /// count, because one batch may cover many small files: some with quarantined records go to `done/`, those
+    /// wholly quarantined to `failed/`.
+    pub quarantined: Vec<usize>,
 }
 
 /// Records in.
 #[async_trait]
 pub trait Source: Send {
     /// The next batch after a cursor. Cancel-safe: dropping the future loses nothing.
+    ///
+    /// `after` is the cursor of the batch before (committed or about to be), or the last committed one after a reopen
+    /// or a failed commit: a cursor that is not where the source stands rewinds it.
     async fn next(&mut self, after: Option<&Cursor>, limit: Limit) -> Result<Batch, Fault>;
     /// The batch of this receipt is committed: move the file, ack the message. Idempotent.
     async fn acknowledge(&mut self, ack: Ack) -> Result<(), Fault>;

@@ -11,6 +11,7 @@ pub mod format;
 pub mod issue;
 pub mod record;
 pub mod secret;
+pub mod settings;
 
 pub use contract::*;
 pub use document::{Document, Name, Node, TEXT};

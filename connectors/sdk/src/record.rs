@@ -62,6 +62,9 @@ pub struct Origin {
     pub position: u64,
     /// When the file was last modified, or the message sent; microseconds since 1970 (0 = not known).
     pub time: i64,
+    /// Number of the export the record came in, where its file name carries one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub export_number: Option<u64>,
 }
 
 /// One message as it was received.
