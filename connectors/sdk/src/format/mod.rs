@@ -56,6 +56,12 @@ pub enum Shape {
         header: u64,
         /// Column names that replace the header's.
         columns: Vec<String>,
+        /// Rows may have fewer fields than there are columns (absent) or more (`cN`); else such a row is broken.
+        #[serde(default)]
+        ragged: bool,
+        /// Text that ends complete lines (BAI2: `/`), not part of the last field.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        terminator: Option<Terminator>,
     },
     /// Fixed width, one record per line.
     Fixed {
@@ -63,7 +69,20 @@ pub enum Shape {
         fields: Vec<FixedField>,
         /// Only lines starting with this text are records (others are skipped); empty = all.
         prefix: String,
+        /// Text that ends complete lines, not part of the last field.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        terminator: Option<Terminator>,
     },
+}
+
+/// Text that ends complete lines: a line that should end in it and does not was cut short, and is broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terminator {
+    /// The text, such as `/`.
+    pub text: String,
+    /// Only lines starting with one of these must end in it (record codes); empty = all lines.
+    #[serde(default)]
+    pub starts: Vec<String>,
 }
 
 /// A field of a fixed-width line.
