@@ -5,10 +5,9 @@
 
 use std::sync::Arc;
 
-use guichet_sdk::{Document, Format, Issue};
+use guichet_sdk::{Document, Format, Issue, Refusal};
 
 use crate::model::CaseUpdate;
-use crate::store::Refusal;
 
 /// A compiled mapping.
 pub struct Mapping {

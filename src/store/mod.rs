@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use guichet_sdk::{Cursor, Digest, Issue, Memory, Record};
+use guichet_sdk::{Cursor, Digest, Memory, Record, Refusal};
 use uuid::Uuid;
 
 use crate::ledger::{Candidate, Entry};
@@ -46,15 +46,6 @@ pub enum Reading {
     Mapped(Vec<Candidate>),
     /// Not understood.
     Refused(Refusal),
-}
-
-/// Why a record was not understood.
-#[derive(Debug, Clone)]
-pub struct Refusal {
-    /// The case it is about, where that much could be read: later records of this case are parked behind it.
-    pub case_key: Option<String>,
-    /// Every problem, the first one leading.
-    pub issues: Vec<Issue>,
 }
 
 /// One record of a unit of work.

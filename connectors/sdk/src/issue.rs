@@ -140,3 +140,12 @@ impl fmt::Display for Issue {
         Ok(())
     }
 }
+
+/// Why a record was not understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The case it is about, where that much could be read: later records of this case are parked behind it.
+    pub case_key: Option<String>,
+    /// Every problem, the leading one first; never empty.
+    pub issues: Vec<Issue>,
+}

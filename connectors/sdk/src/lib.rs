@@ -17,6 +17,6 @@ pub use contract::*;
 pub use document::{Document, Name, Node, TEXT};
 pub use fault::{Fault, FaultKind, Retry};
 pub use format::Format;
-pub use issue::{Code, Issue, Place, Severity};
+pub use issue::{Code, Issue, Place, Refusal, Severity};
 pub use record::{Context, Digest, Origin, Record};
 pub use secret::Secret;
