@@ -19,3 +19,6 @@ pub use entry::*;
 pub use fold::*;
 pub use freshness::*;
 pub use order::*;
+
+#[cfg(test)]
+mod tests;
