@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use guichet_sdk::{Cursor, Digest, Memory, Record, Refusal};
+use guichet_sdk::{Code, Cursor, Digest, Memory, Record, Refusal};
 use uuid::Uuid;
 
 use crate::ledger::{Candidate, Entry};
@@ -106,15 +106,30 @@ impl Counts {
     }
 }
 
+/// How one record of a unit of work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// At least one new update moved or extended a case.
+    Applied,
+    /// Nothing new in it.
+    Duplicate,
+    /// Entered the history behind something newer.
+    Superseded,
+    /// Held, with its leading code.
+    Quarantined(Code),
+    /// Behind a quarantined record of the same case.
+    Parked,
+}
+
 /// What a commit did.
 #[derive(Debug, Clone, Default)]
 pub struct Committed {
-    /// How the records ended.
+    /// How the records ended, summed.
     pub counts: Counts,
+    /// How each ended, in the order of `Work::items`: a connector is told which were quarantined, an operator where.
+    pub endings: Vec<Ending>,
     /// Highest change of the feed after this commit.
     pub change: i64,
-    /// Codes of what went into quarantine, with how often.
-    pub refused: Vec<(String, u64)>,
 }
 
 /// Physical key of a quarantine row.
