@@ -58,6 +58,9 @@ pub struct Origin {
     pub name: Arc<str>,
     /// Line where the record starts, from 1 (0 = not a line-oriented origin).
     pub line: u64,
+    /// Column where the record starts, from 1, in characters (0 = not known).
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub column: u64,
     /// Position of the record in its file or answer, from 1; decides ties where a flow says `ties = "file"`.
     pub position: u64,
     /// When the file was last modified, or the message sent; microseconds since 1970 (0 = not known).
@@ -65,6 +68,10 @@ pub struct Origin {
     /// Number of the export the record came in, where its file name carries one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub export_number: Option<u64>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One message as it was received.

@@ -2,6 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::issue::{Code, Issue};
+
+mod charset;
+mod csv;
+mod csv_row;
+mod entries;
+mod fixed;
+mod framer;
+mod intake;
+mod json_cut;
+mod json_tree;
+mod lines;
+mod names;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod xml_cut;
+mod xml_scan;
+mod xml_tree;
+
+pub use framer::{Cut, Framer, Mark};
+pub use reader::Reader;
+
 /// Limits of what a record may hold (defaults of `reliability.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -105,4 +128,21 @@ pub struct Format {
     pub encoding: EncodingName,
     /// Limits of one record.
     pub limits: Limits,
+}
+
+/// What cannot be read, and the byte of the record's text where it stands.
+pub(crate) struct Misread {
+    pub(crate) at: usize,
+    pub(crate) issue: Issue,
+}
+
+/// The issue of a record larger than allowed.
+pub(crate) fn too_large(limit: usize) -> Issue {
+    Issue::error(Code("E103"), format!("record is larger than {limit} bytes; only its beginning is kept"))
+        .hint("check the record boundary, or raise `max_record_bytes` of the flow")
+}
+
+/// The issue of nesting that goes too deep.
+pub(crate) fn too_deep(limit: usize) -> Issue {
+    Issue::error(Code("E126"), format!("nested deeper than {limit}"))
 }
