@@ -11,6 +11,22 @@ pages! {
     "E042"
     "E140"
     "E141"
+    "E142"
+    "E143"
+    "E144"
+    "E145"
+    "E146"
+    "E147"
+    "E148"
+    "E149"
+    "E150"
+    "E151"
+    "E152"
+    "E153"
+    "E154"
+    "E155"
+    "E156"
+    "E157"
 }
 
 /// The page of a code; `None` for a code that does not exist.
