@@ -132,7 +132,7 @@ impl Reader {
         match whole.fill(draft) {
             Ok(false) => self.current = Some(whole),
             Ok(true) => self.finish(&whole, Fate::Read, draft),
-            Err(Stop::Content(issue)) => self.fail(whole, issue, draft),
+            Err(Stop::Content(issue) | Stop::Torn(issue)) => self.fail(whole, issue, draft),
             Err(stop) => {
                 let position = Position { file: whole.found.name.clone(), digest: Some(whole.digest), mark: None };
                 self.abandon(&position, true, stop, draft)?;
@@ -167,7 +167,16 @@ impl Reader {
         }
         self.check_number(&found, draft);
         let stream = Stream::new(file, found.stamp, self.intake.limits)?;
-        self.begin(Whole::new(found, digest, stream, None, &self.intake, &self.stop)?, true);
+        let mut whole = Whole::new(found, digest, stream, None, &self.intake, &self.stop)?;
+        match whole.verify(&self.stop) {
+            Ok(()) => self.begin(whole, true),
+            Err(Stop::Content(issue)) => {
+                draft.begin(&whole.found, Some(whole.digest));
+                self.folder.take(&whole.found);
+                self.fail(whole, issue, draft);
+            }
+            Err(stop) => return Err(stop),
+        }
         Ok(())
     }
 
@@ -211,7 +220,7 @@ impl Reader {
         let name = &*position.file;
         let issue = match stop {
             Stop::Stopped => return Err(stopped()),
-            Stop::Content(issue) => issue,
+            Stop::Content(issue) | Stop::Torn(issue) => issue,
             Stop::Changed | Stop::Gone if !begun => {
                 // it is looked at again
                 self.folder.unsettle(name);
@@ -287,7 +296,7 @@ impl Reader {
             }
             // the cursor must survive: what cannot be read now is read on later
             Err(Stop::Io(error)) => Err(unreadable(&position.file, &error)),
-            Err(Stop::Content(issue)) => Err(Fault::content(issue)),
+            Err(Stop::Content(issue) | Stop::Torn(issue)) => Err(Fault::content(issue)),
             Err(Stop::Stopped) => Err(stopped()),
         }
     }

@@ -30,6 +30,8 @@ pub enum Stop {
     Io(io::Error),
     /// Its content is at fault: the rest of the file will never be readable.
     Content(Issue),
+    /// It is packed and was cut short; what came before is right.
+    Torn(Issue),
     /// The flow is stopping.
     Stopped,
 }
@@ -110,6 +112,27 @@ impl Stream {
             (Inner::Plain(file), limits.size)
         };
         Ok(Stream { inner, stamp, buffer: vec![0; CHUNK], unpacked: 0, limit, limits })
+    }
+
+    /// Unpacks a packed file to its end without giving anything away, then starts again; a plain file passes at once.
+    ///
+    /// A damaged gzip stream unpacks to wrong bytes until a checksum tells, which is at the end of a member: only
+    /// after this can its bytes be trusted. It costs a second unpacking (about a sixth of what cutting and mapping the
+    /// records costs). A file that was merely cut short passes: what comes before the cut is right.
+    pub fn verify(&mut self, stop: &AtomicBool) -> Result<(), Stop> {
+        if matches!(self.inner, Inner::Plain(_)) {
+            return Ok(());
+        }
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Stop::Stopped);
+            }
+            match self.chunk() {
+                Ok(chunk) if !chunk.is_empty() => {}
+                Ok(_) | Err(Stop::Torn(_)) => return self.restart(0),
+                Err(stop) => return Err(stop),
+            }
+        }
     }
 
     /// The next bytes; none at the end. The handle is looked at again before the end is told, so that a file that was
@@ -212,12 +235,14 @@ impl Stream {
             Err(stop) => return stop,
         }
         let (near, size) = (self.consumed(), self.stamp.size);
-        let message = if error.kind() == io::ErrorKind::UnexpectedEof {
-            format!("the gzip stream ends too early, at byte {size}")
-        } else {
-            format!("the gzip stream is damaged, before byte {near} of {size}")
+        let issue = |message: String| {
+            Issue::error(codes::GZIP, message).hint("check the file with `gzip -t`, and have it sent again")
         };
-        Stop::Content(Issue::error(codes::GZIP, message).hint("check the file with `gzip -t`, and have it sent again"))
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            Stop::Torn(issue(format!("the gzip stream ends too early, at byte {size}")))
+        } else {
+            Stop::Content(issue(format!("the gzip stream is damaged, before byte {near} of {size}")))
+        }
     }
 
     fn too_large(&self) -> Issue {

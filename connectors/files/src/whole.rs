@@ -45,6 +45,11 @@ impl Whole {
         Ok(Whole { found, digest, stream, framer, export_number, ended: false })
     }
 
+    /// Whether the content can be trusted; see [`Stream::verify`].
+    pub fn verify(&mut self, stop: &AtomicBool) -> Result<(), Stop> {
+        self.stream.verify(stop)
+    }
+
     /// Cuts records into the draft until it is full (`false`) or the file ends (`true`).
     pub fn fill(&mut self, draft: &mut Draft) -> Result<bool, Stop> {
         let ended = self.cut(draft);
@@ -64,6 +69,7 @@ impl Whole {
         let origin = Origin {
             name: self.found.name.clone(),
             line: mark.line,
+            column: mark.column,
             position: mark.position + 1,
             time: self.found.stamp.micros(),
             export_number: self.export_number,
