@@ -12,6 +12,7 @@ pub mod issue;
 pub mod record;
 pub mod secret;
 pub mod settings;
+pub mod size;
 
 pub use contract::*;
 pub use document::{Document, Name, Node, TEXT};
@@ -19,4 +20,4 @@ pub use fault::{Fault, FaultKind, Retry};
 pub use format::Format;
 pub use issue::{Code, Issue, Place, Refusal, Severity};
 pub use record::{Context, Digest, Origin, Record};
-pub use secret::Secret;
+pub use secret::{Secret, SecretRef};

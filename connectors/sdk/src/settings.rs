@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{Span, SpanRelativeTo};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -74,15 +74,17 @@ fn keys_of<T: JsonSchema>() -> Vec<String> {
     schema["properties"].as_object().map(|keys| keys.keys().cloned().collect()).unwrap_or_default()
 }
 
-/// A duration as text with its unit: `"500ms"`, `"2s"`, `"1h30m"`.
+/// A duration as text with its unit: `"500ms"`, `"2s"`, `"1h30m"`, `"3d"` (a day is 24 hours; longer units are refused,
+/// because months and years have no fixed length).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Period(pub Duration);
 
 impl Period {
     /// Reads the text form.
     pub fn parse(text: &str) -> Option<Self> {
-        let span: SignedDuration = text.parse().ok()?;
-        Duration::try_from(span).ok().map(Period)
+        let span: Span = text.parse().ok()?;
+        let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+        Duration::try_from(length).ok().map(Period)
     }
 }
 
@@ -91,7 +93,7 @@ impl<'de> Deserialize<'de> for Period {
         let value = Value::deserialize(from)?;
         value.as_str().and_then(Period::parse).ok_or_else(|| {
             serde::de::Error::custom(format!(
-                "`{value}` is not a duration; write a number with its unit, as \"2s\", \"5m\" or \"1h30m\""
+                "`{value}` is not a duration; write a number with its unit, as \"30s\", \"5m\", \"1h30m\" or \"3d\""
             ))
         })
     }
@@ -107,7 +109,7 @@ impl JsonSchema for Period {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": r"^[0-9]", "examples": ["2s", "5m", "1h30m"] })
+        json_schema!({ "type": "string", "pattern": r"^[0-9]", "examples": ["30s", "5m", "1h30m", "3d"] })
     }
 }
 
@@ -203,7 +205,8 @@ mod tests {
     fn durations_need_a_unit_and_are_not_negative() {
         assert_eq!(Period::parse("0s"), Some(Period(Duration::ZERO)));
         assert_eq!(Period::parse("250ms"), Some(Period(Duration::from_millis(250))));
-        for wrong in ["2", "", "-2s", "soon", "2 fortnights"] {
+        assert_eq!(Period::parse("3d"), Some(Period(Duration::from_secs(3 * 86_400))));
+        for wrong in ["2", "", "-2s", "soon", "2 fortnights", "1 month", "1y"] {
             assert_eq!(Period::parse(wrong), None, "{wrong}");
         }
     }
