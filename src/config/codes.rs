@@ -1,0 +1,44 @@
+//! Codes of configuration problems (E001–E039); each has its page in `connectors/sdk/codes/`.
+
+use guichet_sdk::Code;
+
+/// A file or folder cannot be read.
+pub const UNREADABLE: Code = Code("E001");
+/// A file is not TOML.
+pub const SYNTAX: Code = Code("E002");
+/// A key is not known.
+pub const UNKNOWN_KEY: Code = Code("E003");
+/// A value cannot be used.
+pub const UNUSABLE: Code = Code("E004");
+/// A required key is not there.
+pub const MISSING: Code = Code("E005");
+/// A name cannot be used.
+pub const NAME: Code = Code("E006");
+/// A secret is written in plain text.
+pub const PLAIN_SECRET: Code = Code("E007");
+/// A secret is not where it should be.
+pub const NO_SECRET: Code = Code("E008");
+/// Others can read a secret.
+pub const OPEN_SECRET: Code = Code("E009");
+/// There is no project here.
+pub const NO_PROJECT: Code = Code("E010");
+/// A connector kind is not known.
+pub const CONNECTOR: Code = Code("E011");
+/// A mapping is not there.
+pub const NO_MAPPING: Code = Code("E012");
+/// Two flows want the same thing for themselves.
+pub const CLAIMED: Code = Code("E013");
+/// A schedule cannot be used.
+pub const SCHEDULE: Code = Code("E014");
+/// The order of a flow needs a field its mapping never sets.
+pub const ORDER: Code = Code("E015");
+/// A service is not in the catalogue.
+pub const NO_SERVICE: Code = Code("E016");
+/// Two clients have the same key.
+pub const SAME_KEY: Code = Code("E017");
+/// No flow uses a mapping.
+pub const UNUSED: Code = Code("E018");
+/// The freshness contract cannot be kept with this schedule.
+pub const FRESHNESS: Code = Code("E019");
+/// A text is not there in every language.
+pub const LANGUAGE: Code = Code("E020");

@@ -1,0 +1,149 @@
+//! Checks a whole project: the hub, the catalogue, the mappings, the sources, and what they owe each other.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use guichet_sdk::{Issue, Place, Registry};
+
+use super::checked::{FlowConfig, Hub, Project, SourceConfig};
+use super::checker::Checker;
+use super::environment::Environment;
+use super::file::File;
+use super::layers::Layers;
+use super::mappings::Mappings;
+use super::report::Report;
+use super::secret::Secrets;
+use super::source::World;
+use super::written::{HubFile, ServiceFile, SourceFile};
+use super::{DEFAULTS, codes, hub, read_text, service, source, unreadable};
+use crate::model::Service;
+
+/// A project ready to run, or the report of everything that is wrong with it.
+pub fn load(root: &Path, registry: &Registry, environment: &Environment) -> Result<Project, Report> {
+    match check(root, registry, environment) {
+        (Some(project), _) => Ok(project),
+        (None, report) => Err(report),
+    }
+}
+
+/// Checks a project; there is one as long as no error was found. Warnings are in the report either way.
+pub fn check(root: &Path, registry: &Registry, environment: &Environment) -> (Option<Project>, Report) {
+    let mut report = Report::default();
+    if !root.join("config").is_dir() {
+        let message = format!("there is no project in `{}`: it has no folder `config`", root.display());
+        let hint = "name the project's folder with `--project DIR`";
+        report.push(Issue::error(codes::NO_PROJECT, message).hint(hint));
+        return (None, report);
+    }
+    let project = parts(root, registry, environment, &mut report);
+    let project = project.filter(|_| report.errors() == 0);
+    (project, report.sorted())
+}
+
+fn parts(root: &Path, registry: &Registry, environment: &Environment, report: &mut Report) -> Option<Project> {
+    let (hub_file, hub) = hub_of(root, environment, report);
+    let languages = hub_file.as_ref().map_or_else(Vec::new, |file| file.wording.languages.clone());
+    let services = services(root, &languages, report);
+    let mappings = Mappings::load(root, report);
+    // without the defaults of flows no flow can be checked; the defaults are compiled in, so they are there
+    let defaults = &hub_file.as_ref()?.flows;
+    let world = World { root, registry, mappings: &mappings, defaults, languages: &languages };
+    let (sources, flows) = sources(&world, report);
+    claims(&flows, report);
+    if let Some(hub) = &hub {
+        scopes(hub, &services, report);
+    }
+    Some(Project { root: root.to_owned(), hub: hub?, sources, flows, services })
+}
+
+fn hub_of(root: &Path, environment: &Environment, report: &mut Report) -> (Option<HubFile>, Option<Hub>) {
+    let name = "config/guichet.toml";
+    let defaults = parsed("the compiled-in defaults", DEFAULTS, report);
+    let own = root.join(name).exists().then(|| read_text(root, name, report)).flatten();
+    let own = own.and_then(|text| parsed(name, &text, report));
+    let files: Vec<&File> = defaults.iter().chain(&own).collect();
+    let mut layers = Layers::of(&files).and(environment);
+    let file: Option<HubFile> = layers.read(report);
+    let secrets = Secrets { root, environment };
+    let hub = file.as_ref().and_then(|file| hub::check(file, &secrets, &mut Checker { layers: &layers, report }));
+    (file, hub)
+}
+
+fn services(root: &Path, languages: &[String], report: &mut Report) -> BTreeMap<String, Service> {
+    let mut services = BTreeMap::new();
+    for (code, file) in files(root, "config/services", report) {
+        let mut layers = Layers::of(&[&file]);
+        let Some(written) = layers.read::<ServiceFile>(report) else { continue };
+        let mut to = Checker { layers: &layers, report };
+        services.extend(service::check(&code, written, languages, &mut to).map(|service| (code, service)));
+    }
+    services
+}
+
+fn sources(world: &World<'_>, report: &mut Report) -> (BTreeMap<String, SourceConfig>, Vec<FlowConfig>) {
+    let (mut sources, mut flows, mut used) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for (name, file) in files(world.root, "config/sources", report) {
+        let mut layers = Layers::of(&[&file]);
+        let Some(written) = layers.read::<SourceFile>(report) else { continue };
+        used.extend(written.flows.values().filter_map(|flow| flow.mapping.clone()));
+        let (source, its_flows) = source::check(&name, &written, world, &mut Checker { layers: &layers, report });
+        sources.extend(source.map(|source| (name, source)));
+        flows.extend(its_flows);
+    }
+    world.mappings.unused(&used, report);
+    (sources, flows)
+}
+
+/// The TOML files of a folder by their names, those that are TOML.
+fn files(root: &Path, folder: &str, report: &mut Report) -> Vec<(String, File)> {
+    let entries = match fs::read_dir(root.join(folder)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            report.push(unreadable(folder, &error));
+            return Vec::new();
+        }
+    };
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<_> = names.filter_map(|name| name.strip_suffix(".toml").map(str::to_owned)).collect();
+    names.sort();
+    let file = |name: String| {
+        let path = format!("{folder}/{name}.toml");
+        let text = read_text(root, &path, report)?;
+        Some((name, parsed(&path, &text, report)?))
+    };
+    names.into_iter().filter_map(file).collect()
+}
+
+fn parsed(name: &str, text: &str, report: &mut Report) -> Option<File> {
+    File::parse(name, text).map_err(|issues| report.extend(issues)).ok()
+}
+
+/// Two flows that want the same folder or queue would take each other's records.
+fn claims(flows: &[FlowConfig], report: &mut Report) {
+    let mut claimed = BTreeMap::new();
+    for flow in flows {
+        for claim in flow.plan.claims() {
+            if let Some(first) = claimed.insert(claim.clone(), &flow.name) {
+                let message = format!("the flows `{first}` and `{}` both take `{}`", flow.name, claim.0);
+                let place = Place::file(format!("config/sources/{}.toml", flow.name.source));
+                let place = place.path(format!("flows.{}.settings", flow.name.flow));
+                let hint = "give each flow its own folder, pattern or queue";
+                report.push(Issue::error(codes::CLAIMED, message).at(place).hint(hint));
+            }
+        }
+    }
+}
+
+/// A client whose scope names a service that does not exist sees less than somebody meant it to.
+fn scopes(hub: &Hub, services: &BTreeMap<String, Service>, report: &mut Report) {
+    for client in &hub.clients {
+        for code in client.scopes.services.iter().flatten().filter(|code| !services.contains_key(*code)) {
+            let message = format!("the client `{}` may see the service `{code}`, which is not in the catalogue", client.name);
+            let place = Place::file("config/guichet.toml").path(format!("clients.{}.services", client.name));
+            let hint = format!("create `config/services/{code}.toml`, or correct the code");
+            report.push(Issue::warning(codes::NO_SERVICE, message).at(place).hint(hint));
+        }
+    }
+}
