@@ -37,14 +37,16 @@ impl Checker<'_> {
 
     /// A value that must be there; one that was refused before is not missing.
     pub fn required<T>(&mut self, value: Option<T>, path: Path<'_>, example: &str) -> Option<T> {
-        if value.is_none() {
-            let place = self.layers.place(&owned(path), End::Value);
-            if !self.report.stands_at(&place) {
-                let message = format!("`{}` is missing", path.last().copied().unwrap_or_default());
-                self.report.push(Issue::error(codes::MISSING, message).at(place).hint(format!("add `{example}`")));
-            }
+        if value.is_none() && !self.refused(path) {
+            let message = format!("`{}` is missing", path.last().copied().unwrap_or_default());
+            self.error(path, codes::MISSING, message, format!("add `{example}`"));
         }
         value
+    }
+
+    /// Whether something at a path or below was refused already.
+    pub fn refused(&self, path: Path<'_>) -> bool {
+        self.report.stands_at(&self.layers.place(&owned(path), End::Value))
     }
 
     /// A value that must lie within bounds.

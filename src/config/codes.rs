@@ -30,8 +30,6 @@ pub const NO_MAPPING: Code = Code("E012");
 pub const CLAIMED: Code = Code("E013");
 /// A schedule cannot be used.
 pub const SCHEDULE: Code = Code("E014");
-/// The order of a flow needs a field its mapping never sets.
-pub const ORDER: Code = Code("E015");
 /// A service is not in the catalogue.
 pub const NO_SERVICE: Code = Code("E016");
 /// Two clients have the same key.

@@ -77,7 +77,13 @@ fn mapping<'m>(flow: &str, table: &FlowTable, mappings: &'m Mappings, to: &mut C
     found
 }
 
-fn plan(name: &FlowName, table: &FlowTable, found: &Found, around: &Around<'_>, to: &mut Checker<'_>) -> Option<Arc<dyn Plan>> {
+fn plan(
+    name: &FlowName,
+    table: &FlowTable,
+    found: &Found,
+    around: &Around<'_>,
+    to: &mut Checker<'_>,
+) -> Option<Arc<dyn Plan>> {
     let settings = FlowSettings {
         source: name.source.to_string(),
         flow: name.flow.to_string(),
@@ -134,8 +140,10 @@ fn schedule(flow: &str, table: &FlowTable, to: &mut Checker<'_>) -> Option<Sched
         WordOr::Table(ScheduleTable { every: None, cron: Some(_), tz: None }) => {
             to.required(None, &["flows", flow, "schedule", "tz"], "tz = \"Europe/Paris\"")
         }
+        WordOr::Table(_) if to.refused(&path) => None,
         WordOr::Table(_) => {
-            let hint = "write `{ every = \"30s\" }`, `{ cron = \"0 6 * * *\", tz = \"Europe/Paris\" }` or `\"on_demand\"`";
+            let hint =
+                "write `{ every = \"30s\" }`, `{ cron = \"0 6 * * *\", tz = \"Europe/Paris\" }` or `\"on_demand\"`";
             to.error(&path, codes::SCHEDULE, "`schedule` needs either `every`, or `cron` with `tz`", hint);
             None
         }
@@ -194,7 +202,8 @@ fn contract(
     if let Some(Schedule::Every(every)) = schedule
         && *every > max_age
     {
-        let message = format!("the flow looks every {}, and calls what is older than {} stale", shown(*every), shown(max_age));
+        let message =
+            format!("the flow looks every {}, and calls what is older than {} stale", shown(*every), shown(max_age));
         to.warning(&path, codes::FRESHNESS, message, "let `max_age` be at least twice the pace of `schedule`");
     }
     Some(Contract { live: own.live.or(defaults.freshness.live)?, max_age: micros(max_age) })
@@ -235,7 +244,8 @@ fn backoff(
 /// Digest of everything that decides how the flow runs.
 fn fingerprint(table: &FlowTable, around: &Around<'_>, found: &Found) -> Digest {
     let source = around.source;
-    let said = format!("{:?} {:?} {:?} {table:?} {:?}", source.connector, source.epoch, source.settings, around.defaults);
+    let said =
+        format!("{:?} {:?} {:?} {table:?} {:?}", source.connector, source.epoch, source.settings, around.defaults);
     Digest::of(&[said.as_bytes(), &found.digest.0])
 }
 

@@ -32,7 +32,12 @@ fn server(table: &ServerTable, to: &mut Checker<'_>) -> Option<Server> {
     let listen = table.listen.parse::<SocketAddr>();
     if listen.is_err() {
         let message = format!("`{}` is not an address to listen on", table.listen);
-        to.error(&["server", "listen"], codes::UNUSABLE, message, "write address and port, as \"127.0.0.1:8080\" or \"[::]:8080\"");
+        to.error(
+            &["server", "listen"],
+            codes::UNUSABLE,
+            message,
+            "write address and port, as \"127.0.0.1:8080\" or \"[::]:8080\"",
+        );
     }
     let wait = ("100ms", "1h");
     Some(Server {
@@ -66,9 +71,10 @@ fn store(table: &StoreTable, root: &Path, to: &mut Checker<'_>) -> Option<StoreC
         to.error(&["store", "url"], codes::UNUSABLE, message, "write `url = \"sqlite:PATH\"`");
     }
     Some(StoreConfig {
-        raw_retention: table.raw_retention.0.map(|period| {
-            to.lasting(period, ("1h", "36500d"), &["store", "raw_retention"])
-        }),
+        raw_retention: table
+            .raw_retention
+            .0
+            .map(|period| to.lasting(period, ("1h", "36500d"), &["store", "raw_retention"])),
         group_records: to.within(table.group_records, 1..=100_000, &["store", "group_records"]),
         group_wait: to.lasting(table.group_wait, ("0s", "1s"), &["store", "group_wait"]),
         readers: to.within(table.readers, 1..=64, &["store", "readers"]),
@@ -79,7 +85,12 @@ fn store(table: &StoreTable, root: &Path, to: &mut Checker<'_>) -> Option<StoreC
 fn telemetry(table: &TelemetryTable, to: &mut Checker<'_>) -> TelemetryConfig {
     if let Err(error) = table.filter.parse::<tracing_subscriber::EnvFilter>() {
         let message = format!("`filter` cannot be read: {error}");
-        to.error(&["telemetry", "filter"], codes::UNUSABLE, message, "write levels, as \"info\" or \"info,guichet=debug\"");
+        to.error(
+            &["telemetry", "filter"],
+            codes::UNUSABLE,
+            message,
+            "write levels, as \"info\" or \"info,guichet=debug\"",
+        );
     }
     if table.otlp.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
         let hint = "write `otlp = \"http://host:4318\"`";

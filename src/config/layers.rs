@@ -91,7 +91,9 @@ impl<'a> Layers<'a> {
             Kind::UnknownField(name, known) => {
                 let message = format!("`{name}` is not a key of `{}`", path[..path.len().saturating_sub(1)].join("."));
                 let message = if path.len() < 2 { format!("`{name}` is not a key of this file") } else { message };
-                Issue::error(codes::UNKNOWN_KEY, message).at(self.place(path, End::Key)).hint(meant(name, known, "keys"))
+                Issue::error(codes::UNKNOWN_KEY, message)
+                    .at(self.place(path, End::Key))
+                    .hint(meant(name, known, "keys"))
             }
             Kind::UnknownVariant(name, known) => {
                 let message = format!("`{name}` is not a word of `{key}`");

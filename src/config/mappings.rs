@@ -34,7 +34,9 @@ impl Mappings {
         let mut folders = Vec::new();
         collect(&root.join("mappings"), String::new(), 0, &mut folders, report);
         folders.sort();
-        Mappings(folders.into_iter().filter_map(|folder| Some((folder.clone(), found(root, &folder, report)?))).collect())
+        Mappings(
+            folders.into_iter().filter_map(|folder| Some((folder.clone(), found(root, &folder, report)?))).collect(),
+        )
     }
 
     /// Warns about those no flow uses.

@@ -17,6 +17,9 @@ mod report;
 mod secret;
 mod service;
 mod source;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod written;
 
 pub use checked::*;
@@ -50,5 +53,7 @@ fn read_text(root: &Path, name: &str, report: &mut Report) -> Option<Arc<str>> {
 
 fn unreadable(name: &str, error: &std::io::Error) -> Issue {
     let message = format!("`{name}` cannot be read: {}", error.kind());
-    Issue::error(codes::UNREADABLE, message).at(Place::file(name)).hint("check that it exists, is UTF-8, and may be read")
+    Issue::error(codes::UNREADABLE, message)
+        .at(Place::file(name))
+        .hint("check that it exists, is UTF-8, and may be read")
 }

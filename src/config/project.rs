@@ -140,7 +140,8 @@ fn claims(flows: &[FlowConfig], report: &mut Report) {
 fn scopes(hub: &Hub, services: &BTreeMap<String, Service>, report: &mut Report) {
     for client in &hub.clients {
         for code in client.scopes.services.iter().flatten().filter(|code| !services.contains_key(*code)) {
-            let message = format!("the client `{}` may see the service `{code}`, which is not in the catalogue", client.name);
+            let message =
+                format!("the client `{}` may see the service `{code}`, which is not in the catalogue", client.name);
             let place = Place::file("config/guichet.toml").path(format!("clients.{}.services", client.name));
             let hint = format!("create `config/services/{code}.toml`, or correct the code");
             report.push(Issue::warning(codes::NO_SERVICE, message).at(place).hint(hint));

@@ -46,9 +46,13 @@ impl Report {
         self.texts.insert(name.to_owned(), text.clone());
     }
 
-    /// Whether an issue stands at this place already: what was refused is not missing.
+    /// Whether an issue stands at this place or below it already: what was refused is not missing.
     pub(super) fn stands_at(&self, place: &Place) -> bool {
-        self.issues.iter().any(|issue| issue.place.file == place.file && issue.place.path == place.path)
+        let path = place.path.as_deref().unwrap_or_default();
+        let covers =
+            |other: &str| other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let here = |other: &Place| other.file == place.file && covers(other.path.as_deref().unwrap_or_default());
+        self.issues.iter().any(|issue| here(&issue.place))
     }
 
     /// Puts the issues in the order of files and lines, each once.
@@ -139,7 +143,11 @@ mod tests {
         let mut report = Report::default();
         report.keep("config/a.toml", &"[source]\nconecteur = 'files'\n".into());
         let place = Place::file("config/a.toml").at(2, 1).path("source.conecteur");
-        report.push(Issue::error(Code("E003"), "`conecteur` is not a key of `source`").at(place).hint("did you mean `connector`?"));
+        report.push(
+            Issue::error(Code("E003"), "`conecteur` is not a key of `source`")
+                .at(place)
+                .hint("did you mean `connector`?"),
+        );
         report.push(Issue::warning(Code("E009"), "others can read it").at(Place::file("secrets/key")));
         insta::assert_snapshot!(report.render(false));
         assert_eq!((report.errors(), report.warnings()), (1, 1));
@@ -149,6 +157,9 @@ mod tests {
     fn spans_cover_the_word() {
         let text = "é = 'a b'\nkey-2 = 1\n";
         let cut = |line, column| &text[span(text, line, column)];
-        assert_eq!((cut(1, 5), cut(2, 1), cut(2, 9), cut(1, 1), cut(9, 9), cut(1, 99)), ("'a b'", "key-2", "1", "é", "", ""));
+        assert_eq!(
+            (cut(1, 5), cut(2, 1), cut(2, 9), cut(1, 1), cut(9, 9), cut(1, 99)),
+            ("'a b'", "key-2", "1", "é", "", "")
+        );
     }
 }

@@ -63,6 +63,11 @@ pub fn texts(texts: &Texts, languages: &[String], path: &[&str], required: bool,
     let absent: Vec<_> = languages.iter().filter(|language| !texts.contains_key(*language)).collect();
     if let Some(language) = absent.first() {
         let message = format!("`{}` has no text in `{language}`", path.last().copied().unwrap_or_default());
-        to.warning(path, codes::LANGUAGE, message, format!("add `{language} = \"…\"`; until then another language is shown"));
+        to.warning(
+            path,
+            codes::LANGUAGE,
+            message,
+            format!("add `{language} = \"…\"`; until then another language is shown"),
+        );
     }
 }

@@ -53,13 +53,8 @@ pub fn check(
     if file.flows.is_empty() {
         to.required(None::<()>, &["flows"], "[flows.NAME]");
     }
-    let around = Around {
-        root: world.root,
-        source: &file.source,
-        kind,
-        mappings: world.mappings,
-        defaults: world.defaults,
-    };
+    let around =
+        Around { root: world.root, source: &file.source, kind, mappings: world.mappings, defaults: world.defaults };
     let flows = file.flows.iter();
     let flows = flows.filter_map(|(flow, table)| flow::check(&FlowName::new(name, flow), table, &around, to)).collect();
     let source = connector.map(|connector| SourceConfig {
