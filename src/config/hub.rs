@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use guichet_sdk::settings::Size;
 use sha2::{Digest as _, Sha256};
 
 use super::checked::{Client, Hub, Scopes, Server, StoreConfig, TelemetryConfig};
@@ -58,8 +59,7 @@ fn server(table: &ServerTable, to: &mut Checker<'_>) -> Option<Server> {
 }
 
 /// A size that must lie within bounds.
-pub fn size(value: guichet_sdk::size::Size, bounds: (u64, u64), path: &[&str], to: &mut Checker<'_>) -> Option<usize> {
-    use guichet_sdk::size::Size;
+pub fn size(value: Size, bounds: (u64, u64), path: &[&str], to: &mut Checker<'_>) -> Option<usize> {
     to.within(value, Size(bounds.0)..=Size(bounds.1), path);
     usize::try_from(value.0).ok()
 }

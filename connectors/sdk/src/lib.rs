@@ -12,7 +12,7 @@ pub mod issue;
 pub mod record;
 pub mod secret;
 pub mod settings;
-pub mod size;
+mod size;
 
 pub use contract::*;
 pub use document::{Document, Name, Node, TEXT};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::issue::{Code, Issue, Place};
+pub use crate::size::Size;
 
 /// A key the connector does not have.
 pub const UNKNOWN: Code = Code("E140");
@@ -113,54 +114,6 @@ impl JsonSchema for Period {
     }
 }
 
-/// A number of bytes as text with its unit: `"64KiB"`, `"2GiB"`, `"10MB"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Size(pub u64);
-
-impl Size {
-    /// Reads the text form.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.find(|c: char| !c.is_ascii_digit())?;
-        let (number, unit) = text.split_at(digits);
-        let unit = match unit.trim_start() {
-            "B" => 1,
-            "kB" | "KB" => 1_000,
-            "MB" => 1_000_000,
-            "GB" => 1_000_000_000,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            _ => return None,
-        };
-        number.parse::<u64>().ok()?.checked_mul(unit).map(Size)
-    }
-}
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(from)?;
-        value.as_str().and_then(Size::parse).ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "`{value}` is not a size; write a number with its unit, as \"64KiB\" or \"2GiB\""
-            ))
-        })
-    }
-}
-
-impl JsonSchema for Size {
-    fn schema_name() -> Cow<'static, str> {
-        "Size".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": r"^[0-9]+ ?([kKMG]?B|[KMG]iB)$", "examples": ["64KiB", "2GiB"] })
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -208,15 +161,6 @@ mod tests {
         assert_eq!(Period::parse("3d"), Some(Period(Duration::from_secs(3 * 86_400))));
         for wrong in ["2", "", "-2s", "soon", "2 fortnights", "1 month", "1y"] {
             assert_eq!(Period::parse(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn sizes_need_a_unit() {
-        assert_eq!(Size::parse("2GiB"), Some(Size(2 << 30)));
-        assert_eq!(Size::parse("10 MB"), Some(Size(10_000_000)));
-        for wrong in ["2", "", "GiB", "2 gigabytes", "-1MB", "99999999999GiB"] {
-            assert_eq!(Size::parse(wrong), None, "{wrong}");
         }
     }
 }

@@ -9,12 +9,13 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use serde_json::Value;
 
-/// Units, longest word first where one ends with another.
-const UNITS: [(&str, u64); 7] = [
+/// Units; `B` comes last because the others end with it.
+const UNITS: [(&str, u64); 8] = [
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
     ("GiB", 1 << 30),
     ("kB", 1_000),
+    ("KB", 1_000),
     ("MB", 1_000_000),
     ("GB", 1_000_000_000),
     ("B", 1),
@@ -63,7 +64,7 @@ impl JsonSchema for Size {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": r"^[0-9]+ *(B|kB|KiB|MB|MiB|GB|GiB)$", "examples": ["64 KiB", "8 MiB", "2 GiB"] })
+        json_schema!({ "type": "string", "pattern": r"^[0-9]+ *(B|kB|KB|KiB|MB|MiB|GB|GiB)$", "examples": ["64 KiB", "8 MiB", "2 GiB"] })
     }
 }
 

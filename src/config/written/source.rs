@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use guichet_sdk::settings::Period;
-use guichet_sdk::size::Size;
+use guichet_sdk::settings::{Period, Size};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
