@@ -5,6 +5,7 @@
 //! what is committed. `model`, `mapping` and `ledger` are pure: no clock, no I/O, no async.
 
 pub mod config;
+pub mod demo;
 pub mod flow;
 pub mod ledger;
 pub mod mapping;
