@@ -13,11 +13,11 @@ impl Random {
 
     /// An independent stream: what one case does never shifts what another one does.
     pub fn fork(&self, salt: u64) -> Self {
-        Random(Random(self.0 ^ salt.wrapping_mul(0xd134_2543_de82_ef95)).next())
+        Random(Random(self.0 ^ salt.wrapping_mul(0xd134_2543_de82_ef95)).draw())
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -27,7 +27,7 @@ impl Random {
 
     /// A number from `low` to `high`, both included.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
-        low + (self.next() % (high - low + 1).max(1) as u64) as i64
+        low + (self.draw() % (high - low + 1).max(1) as u64) as i64
     }
 
     /// One of these.
@@ -37,13 +37,13 @@ impl Random {
 
     /// True about once in `n` times.
     pub fn one_in(&mut self, n: u64) -> bool {
-        self.next() % n.max(1) == 0
+        self.draw().is_multiple_of(n.max(1))
     }
 
     /// One of these, each as likely as its weight; `None` when there is nothing to choose from.
     pub fn weighted<T>(&mut self, of: impl Iterator<Item = (u64, T)> + Clone) -> Option<T> {
         let total: u64 = of.clone().map(|(weight, _)| weight).sum();
-        let mut at = self.next() % total.max(1);
+        let mut at = self.draw() % total.max(1);
         for (weight, item) in of {
             if at < weight {
                 return Some(item);
