@@ -68,6 +68,15 @@ pub struct Look {
     pub notices: Vec<Issue>,
 }
 
+/// Notices of one look; the others are told by the next ones.
+const MOST_NOTICES: usize = 100;
+
+impl Look {
+    fn has_room(&self) -> bool {
+        self.notices.len() < MOST_NOTICES
+    }
+}
+
 /// What is remembered between two looks; bounded by what is in the folder.
 #[derive(Debug, Default)]
 pub struct Folder {
@@ -140,7 +149,7 @@ impl Folder {
     }
 
     fn refuse_name(&mut self, shown: &str, look: &mut Look) {
-        if self.tell_once(codes::NAME, shown) {
+        if look.has_room() && self.tell_once(codes::NAME, shown) {
             look.notices.push(
                 Issue::error(
                     codes::NAME,
@@ -158,7 +167,7 @@ impl Folder {
         if let Some(stamp) = Stamp::of(&metadata) {
             return Some(Found { name, stamp });
         }
-        if !metadata.is_dir() && self.tell_once(codes::KIND, &name) {
+        if !metadata.is_dir() && look.has_room() && self.tell_once(codes::KIND, &name) {
             look.notices.push(
                 Issue::error(codes::KIND, "not a regular file (a symbolic link, a pipe or a device); it is left alone")
                     .at(Place::file(&*name))
@@ -185,7 +194,7 @@ impl Folder {
             Some(seen) if seen.stamp == found.stamp => seen.since,
             before => {
                 let changed = before.is_some();
-                if changed && self.tell_once(codes::GROWING, &found.name) {
+                if changed && look.has_room() && self.tell_once(codes::GROWING, &found.name) {
                     look.notices.push(
                         Issue::warning(
                             codes::GROWING,

@@ -1,4 +1,5 @@
-//! File events, where the system has them. Never the only way: network shares give none, so the source polls as well.
+//! File events, where the system has them. Never the only way: network shares give none, and a folder that is replaced
+//! (a remount) takes its watch with it, so the source polls as well.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -4,7 +4,8 @@
 
 use std::sync::OnceLock;
 
-use guichet_sdk::Limit;
+use guichet_sdk::format::{Limits, Shape};
+use guichet_sdk::{Format, Limit, Record};
 use guichet_testkit::Hub;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
@@ -81,4 +82,59 @@ fn a_large_file_resumes_far_into_it() {
         assert_eq!(numbers.len(), offered);
         assert!(numbers.iter().enumerate().all(|(n, number)| n == *number) && left.is_empty());
     }
+}
+
+/// Each format carries its own context (header, namespaces, open arrays, encoding) over a kill after each batch.
+#[test]
+fn every_format_resumes_with_its_context() {
+    let csv = "clé;état\n1;\"reçu;\nen deux lignes\"\n2;instruit\n3;accordé\n4;clos\n5;rouvert\n".to_owned();
+    let latin = csv.chars().map(|c| c as u8).collect::<Vec<_>>();
+    let wide = csv.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let csv_shape = || Shape::Csv {
+        delimiter: b';',
+        quote: Some(b'"'),
+        header: 1,
+        columns: vec![],
+        ragged: false,
+        terminator: None,
+    };
+    let xml = "<?xml version=\"1.0\"?><x:all xmlns:x=\"urn:x\"><x:r><k>1</k></x:r>\n<x:r><k>2</k></x:r><x:r/><x:r><k>4</k></x:r></x:all>";
+    let xml_shape = Shape::Xml { record: "x:r".into(), namespaces: vec![("x".into(), "urn:x".into())], raw: vec![] };
+    let json = r#"{"head":{"n":3},"rows":[{"k":1},{"k":"]"},{"k":3}, {"k":4}],"tail":[1]}"#;
+    for (shape, encoding, content) in [
+        (csv_shape(), "utf-8", csv.clone().into_bytes()),
+        (csv_shape(), "windows-1252", latin),
+        (csv_shape(), "utf-16le", wide),
+        (xml_shape, "auto", xml.as_bytes().to_vec()),
+        (Shape::Json { record: "rows".into() }, "utf-8", json.as_bytes().to_vec()),
+    ] {
+        let format = Format { shape, encoding: encoding.to_owned(), limits: Limits::default() };
+        for packed in [false, true] {
+            let content = if packed { gzip(&content) } else { content.clone() };
+            let (undisturbed, killed) = runtime().block_on(async {
+                (read_all(&format, &content, false).await, read_all(&format, &content, true).await)
+            });
+            assert!(undisturbed.len() >= 4, "{format:?}: {undisturbed:?}");
+            assert_eq!(killed, undisturbed, "{format:?}, packed {packed}");
+        }
+    }
+}
+
+/// Bytes, context, line and position of each record.
+async fn read_all(format: &Format, content: &[u8], kill: bool) -> Vec<(Vec<u8>, String, u64, u64)> {
+    let mut inbox = Inbox::new();
+    inbox.format = format.clone();
+    inbox.drop_file("a", content);
+    let mut hub = Hub::default();
+    let mut source = inbox.open(&hub).await;
+    while !hub.step(&mut *source, Limit { records: 1, bytes: 1 << 20 }).await.unwrap() {
+        if kill {
+            source = inbox.open(&hub).await;
+        }
+    }
+    assert!(hub.broken.is_empty(), "{:?}", hub.broken);
+    let whole = |record: &Record| {
+        (record.bytes.to_vec(), record.context.to_string(), record.origin.line, record.origin.position)
+    };
+    hub.records.iter().map(whole).collect()
 }

@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use guichet_sdk::format::Shape;
 use guichet_testkit::Hub;
 use serde_json::json;
 
@@ -127,4 +128,18 @@ async fn a_file_whose_records_are_all_quarantined_fails_across_batches_and_the_o
     source.acknowledge(ack).await.unwrap();
     assert_eq!(inbox.names("failed"), ["a.json", "a.json.error.txt", "b.json", "b.json.error.txt"]);
     assert_eq!(inbox.names("done"), ["c.json"]);
+}
+
+#[tokio::test]
+async fn a_file_that_breaks_half_way_keeps_its_head_and_its_rest() {
+    let mut inbox = Inbox::new();
+    inbox.format.shape = Shape::Xml { record: "r".into(), namespaces: vec![], raw: vec![] };
+    inbox.drop_file("a.xml", "<all>\n<r>1</r>\n<r>2</r>\n</wrong><r>3</r></all>");
+    let mut hub = Hub::default();
+    inbox.drain(&mut hub).await;
+    assert_eq!(hub.records.len(), 2);
+    let [(rest, issue)] = &hub.broken[..] else { panic!("one rest of the file is kept: {:?}", hub.broken) };
+    assert!(String::from_utf8_lossy(&rest.bytes).contains("</wrong><r>3</r></all>"), "{rest:?}");
+    assert_eq!((issue.place.file.as_deref(), issue.place.line), (Some("a.xml"), Some(4)));
+    assert_eq!(inbox.names("failed"), ["a.xml", "a.xml.error.txt"]);
 }

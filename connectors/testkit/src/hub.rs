@@ -63,17 +63,13 @@ impl Hub {
     }
 
     /// Steps until the source has caught up.
-    pub async fn drain(&mut self, source: &mut dyn Source, limit: Limit) -> Result<(), Fault> {
+    pub async fn drain(&mut self, source: &mut dyn Source, limit: Limit) -> Result<(), String> {
         for _ in 0..MOST_BATCHES {
-            if self.step(source, limit).await? {
+            if self.step(source, limit).await.map_err(|fault| fault.to_string())? {
                 return Ok(());
             }
         }
-        Err(Fault::new(
-            guichet_sdk::FaultKind::Protocol,
-            guichet_sdk::Code("E000"),
-            format!("the source has not caught up after {MOST_BATCHES} batches"),
-        ))
+        Err(format!("the source has not caught up after {MOST_BATCHES} batches"))
     }
 
     /// The bytes of the committed records.

@@ -53,7 +53,7 @@ async fn committed(harness: &mut dyn Harness) -> Verdict {
     harness.offer(0..10).await;
     let mut hub = Hub::default();
     let mut source = source(&hub, harness).await?;
-    hub.drain(&mut *source, at_most(4)).await.map_err(unexpected)?;
+    hub.drain(&mut *source, at_most(4)).await?;
     ensure(harness.held().await == 0, || "the peer still holds what was committed and acknowledged".to_owned())
 }
 
@@ -79,7 +79,7 @@ async fn twice(harness: &mut dyn Harness) -> Verdict {
         source.acknowledge(ack).await.map_err(unexpected)?;
     }
     ensure(harness.held().await == 1, || "an old acknowledgement took a new delivery".to_owned())?;
-    hub.drain(&mut *source, at_most(4)).await.map_err(unexpected)?;
+    hub.drain(&mut *source, at_most(4)).await?;
     seen::exactly(&hub.records, 20)
 }
 
@@ -113,7 +113,7 @@ async fn killed(harness: &mut dyn Harness) -> Verdict {
     }
     drop(lost);
     let mut source = source(&hub, harness).await?;
-    hub.drain(&mut *source, ROOMY).await.map_err(unexpected)?;
+    hub.drain(&mut *source, ROOMY).await?;
     seen::exactly(&hub.records, 10)?;
     ensure(harness.held().await == 0, || "the restart does not make good what the kill left undone".to_owned())
 }
@@ -122,7 +122,7 @@ async fn quarantined(harness: &mut dyn Harness) -> Verdict {
     harness.offer(0..10).await;
     let mut hub = Hub { quarantines: true, ..Hub::default() };
     let mut source = source(&hub, harness).await?;
-    hub.drain(&mut *source, at_most(4)).await.map_err(unexpected)?;
+    hub.drain(&mut *source, at_most(4)).await?;
     seen::exactly(&hub.records, 10)?;
     ensure(harness.held().await == 0, || {
         "quarantined records are kept here: the peer must not hold them any more".to_owned()
@@ -134,7 +134,7 @@ async fn redelivered(harness: &mut dyn Harness) -> Verdict {
     let mut source = source(&hub, harness).await?;
     for _ in 0..2 {
         harness.offer(0..10).await;
-        hub.drain(&mut *source, at_most(4)).await.map_err(unexpected)?;
+        hub.drain(&mut *source, at_most(4)).await?;
     }
     seen::exactly(&hub.records, 10)?;
     ensure(!hub.notices.is_empty(), || "nobody is told of a delivery made twice".to_owned())?;

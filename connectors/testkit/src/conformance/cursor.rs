@@ -67,7 +67,7 @@ async fn uncommitted(harness: &mut dyn Harness) -> Verdict {
     lost.next(hub.cursor.as_ref(), at_most(6)).await.map_err(unexpected)?;
     drop(lost);
     let mut source = source(&hub, harness).await?;
-    hub.drain(&mut *source, at_most(6)).await.map_err(unexpected)?;
+    hub.drain(&mut *source, at_most(6)).await?;
     seen::all(&hub.records, 20)?;
     ensure(harness.held().await == 0, || "the peer still holds what was committed".to_owned())
 }
@@ -80,7 +80,7 @@ async fn rewinds(harness: &mut dyn Harness) -> Verdict {
     // two batches whose commit fails
     let first = source.next(hub.cursor.as_ref(), at_most(6)).await.map_err(unexpected)?;
     source.next(first.cursor.as_ref(), at_most(6)).await.map_err(unexpected)?;
-    hub.drain(&mut *source, at_most(6)).await.map_err(unexpected)?;
+    hub.drain(&mut *source, at_most(6)).await?;
     seen::exactly(&hub.records, 20)
 }
 
@@ -132,11 +132,11 @@ async fn acknowledge(source: &mut dyn guichet_sdk::Source, ack: Option<guichet_s
 async fn cancelled_woken(harness: &mut dyn Harness) -> Verdict {
     let mut hub = Hub::default();
     let mut source = source(&hub, harness).await?;
-    hub.drain(&mut *source, ROOMY).await.map_err(unexpected)?;
+    hub.drain(&mut *source, ROOMY).await?;
     // whether it wakes or not at once is its affair
     let _ = source.woken().now_or_never();
     harness.offer(0..5).await;
     let _ = source.woken().now_or_never();
-    hub.drain(&mut *source, ROOMY).await.map_err(unexpected)?;
+    hub.drain(&mut *source, ROOMY).await?;
     seen::exactly(&hub.records, 5)
 }
