@@ -4,6 +4,7 @@
 //! (`mapping`), folded into its case (`ledger`), committed (`store`), and only then acknowledged; `api` answers from
 //! what is committed. `model`, `mapping` and `ledger` are pure: no clock, no I/O, no async.
 
+pub mod api;
 pub mod config;
 pub mod demo;
 pub mod flow;

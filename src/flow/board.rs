@@ -1,6 +1,7 @@
 //! The board: the visible state of every flow, written by its task, read by the API, the metrics and the console.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use guichet_sdk::Progress;
@@ -74,6 +75,7 @@ impl FlowStatus {
 #[derive(Debug, Default)]
 pub struct Board {
     flows: Mutex<BTreeMap<FlowName, FlowStatus>>,
+    version: AtomicU64,
 }
 
 impl Board {
@@ -81,6 +83,12 @@ impl Board {
     pub fn update(&self, name: &FlowName, change: impl FnOnce(&mut FlowStatus)) {
         let mut flows = self.flows.lock().unwrap_or_else(PoisonError::into_inner);
         change(flows.entry(name.clone()).or_default());
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Counts the updates: what was derived from the board stands while this stands.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// The state of a flow.

@@ -88,6 +88,7 @@ pub struct ActionBody<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LinkBody<'a> {
     /// Kind.
+    #[schema(value_type = crate::model::LinkKind)]
     pub kind: &'static str,
     /// Native key of the other case.
     pub source_reference: &'a str,
@@ -97,15 +98,18 @@ pub struct LinkBody<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StatusBody<'a> {
     /// Phase.
+    #[schema(value_type = crate::model::Phase)]
     pub phase: &'static str,
     /// Who must act next.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::model::WaitingOn>)]
     pub waiting_on: Option<&'static str>,
     /// Why a legal clock stands still.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<&'a str>,
     /// How it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::model::Outcome>)]
     pub outcome: Option<&'static str>,
     /// Step n of m.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +119,7 @@ pub struct StatusBody<'a> {
     pub since: Option<String>,
     /// The step backwards that led here.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::model::Transition>)]
     pub transition: Option<&'static str>,
     /// The source's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,9 +167,11 @@ pub struct StaffBody<'a> {
 pub struct PartyBody<'a> {
     /// Role.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::model::Role>)]
     pub role: Option<&'static str>,
     /// Kind of public.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::model::PartyKind>)]
     pub kind: Option<&'static str>,
     /// Name.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -83,7 +83,7 @@ pub struct Work {
 }
 
 /// How the records of a unit of work ended. Their sum is always what was received (I1).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Counts {
     /// Records received.
     pub received: u64,

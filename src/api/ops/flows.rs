@@ -1,0 +1,181 @@
+//! Flows: how each one stands, and the verbs on one.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::api::assemble::answer;
+use crate::api::auth::Ops;
+use crate::api::parameters::Payload;
+use crate::api::problem::{Kind, Problem, ProblemBody};
+use crate::api::state::Desk;
+use crate::flow::{FlowState, FlowStatus};
+use crate::model::{FlowName, Freshness, rfc3339};
+use crate::store::Counts;
+
+/// Every flow.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Flows)]
+pub struct FlowsAnswer {
+    /// By name.
+    pub flows: Vec<FlowAnswer>,
+}
+
+/// How a flow stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Flow)]
+pub struct FlowAnswer {
+    /// Source.
+    pub source: Arc<str>,
+    /// Flow.
+    pub flow: Arc<str>,
+    /// `starting`, `idle`, `running`, `backing_off`, `paused` (with its `reason`) or `failed`.
+    #[serde(flatten)]
+    #[schema(value_type = FlowStateAnswer)]
+    pub state: FlowState,
+    /// Against its contract.
+    pub freshness: Freshness,
+    /// When it last started to look at its source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    /// When it will look again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<String>,
+    /// When it last looked successfully.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<String>,
+    /// When its source last said something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_at: Option<String>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// The last failure, until a success.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<super::quarantine::IssueAnswer>,
+    /// How far the current file or answer is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<ProgressAnswer>,
+    /// How its records ended: received is always the sum of the others (I1).
+    pub counts: Counts,
+    /// Records held back and still open.
+    pub open: u64,
+}
+
+/// What a flow is doing.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FlowStateAnswer {
+    /// The word.
+    pub state: String,
+    /// Why it is paused.
+    pub reason: Option<String>,
+}
+
+/// How far a whole is read.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Progress)]
+pub struct ProgressAnswer {
+    /// File or queue.
+    pub name: String,
+    /// Bytes read.
+    pub done: u64,
+    /// Bytes in all, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+}
+
+impl FlowAnswer {
+    fn of(name: FlowName, status: FlowStatus, now: i64) -> Self {
+        FlowAnswer {
+            source: name.source,
+            flow: name.flow,
+            freshness: status.freshness(now),
+            started_at: status.started_at.map(rfc3339),
+            next_at: status.next_at.map(rfc3339),
+            verified_at: status.verified_at.map(rfc3339),
+            observed_at: status.observed_at.map(rfc3339),
+            failures: status.failures,
+            fault: status.fault.map(Into::into),
+            progress: status.progress.map(|p| ProgressAnswer { name: p.name, done: p.done, total: p.total }),
+            counts: status.counts,
+            open: status.open,
+            state: status.state,
+        }
+    }
+}
+
+/// Every flow with its state
+#[utoipa::path(get, path = "/ops/v1/flows", tag = "ops", responses((status = 200, body = FlowsAnswer)))]
+pub async fn list(State(desk): State<Arc<Desk>>, _: Ops) -> Result<Response, Problem> {
+    let now = desk.now();
+    let flows = desk.api.board.all().into_iter().map(|(name, status)| FlowAnswer::of(name, status, now));
+    answer(&FlowsAnswer { flows: flows.collect() })
+}
+
+/// Why a flow is paused.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pause {
+    /// Shown to every operator until the flow is resumed.
+    pub reason: String,
+}
+
+/// Stops a flow until it is resumed
+#[utoipa::path(post, path = "/ops/v1/flows/{source}/{flow}/pause", tag = "ops", request_body = Pause,
+    params(("source" = String, Path), ("flow" = String, Path)),
+    responses(
+        (status = 204, description = "Paused"),
+        (status = 404, body = ProblemBody<'static>, content_type = "application/problem+json"),
+    ))]
+pub async fn pause(
+    State(desk): State<Arc<Desk>>,
+    Ops(caller): Ops,
+    Path((source, flow)): Path<(String, String)>,
+    Payload(pause): Payload<Pause>,
+) -> Result<StatusCode, Problem> {
+    let reason = pause.reason.trim();
+    if reason.is_empty() {
+        return Err(Problem::new(Kind::BodyInvalid, "`reason` is empty").hint("say why, for the next operator"));
+    }
+    let reason = format!("{reason} (by `{}`)", caller.client.name);
+    desk.api.control.pause(&FlowName::new(&source, &flow), &reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets a paused flow go on
+#[utoipa::path(post, path = "/ops/v1/flows/{source}/{flow}/resume", tag = "ops",
+    params(("source" = String, Path), ("flow" = String, Path)),
+    responses(
+        (status = 204, description = "Resumed"),
+        (status = 404, body = ProblemBody<'static>, content_type = "application/problem+json"),
+    ))]
+pub async fn resume(
+    State(desk): State<Arc<Desk>>,
+    _: Ops,
+    Path((source, flow)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    desk.api.control.resume(&FlowName::new(&source, &flow)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Wakes a flow now
+///
+/// Answers at once; `/ops/v1/flows` shows what it does.
+#[utoipa::path(post, path = "/ops/v1/flows/{source}/{flow}/run", tag = "ops",
+    params(("source" = String, Path), ("flow" = String, Path)),
+    responses(
+        (status = 202, description = "Woken"),
+        (status = 404, body = ProblemBody<'static>, content_type = "application/problem+json"),
+        (status = 409, body = ProblemBody<'static>, content_type = "application/problem+json"),
+    ))]
+pub async fn run(
+    State(desk): State<Arc<Desk>>,
+    _: Ops,
+    Path((source, flow)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    desk.api.control.run(&FlowName::new(&source, &flow)).await?;
+    Ok(StatusCode::ACCEPTED)
+}
