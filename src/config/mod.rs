@@ -14,6 +14,7 @@ mod layers;
 mod mappings;
 mod project;
 mod report;
+pub mod schema;
 mod secret;
 mod service;
 mod source;
