@@ -284,3 +284,35 @@ fn secrets_are_found_where_they_are_kept_and_open_ones_reported() {
     );
     assert!(report.issues().iter().any(|issue| issue.code.0 == "E016"));
 }
+
+/// I9: every bound stands in the documented defaults with its meaning, and a value beyond it is refused.
+#[test]
+fn i9_every_bound_is_stated_and_enforced() {
+    let beyond = [
+        ("server", "header_timeout", "'11m'"),
+        ("server", "body_timeout", "'0s'"),
+        ("server", "idle_timeout", "'2h'"),
+        ("server", "handler_timeout", "'1d'"),
+        ("server", "connections", "0"),
+        ("server", "concurrency", "1000000"),
+        ("server", "body", "'1 GiB'"),
+        ("server", "uri", "'1 B'"),
+        ("server", "headers", "1"),
+        ("server", "streams", "1000001"),
+        ("server", "drain", "'11m'"),
+        ("store", "raw_retention", "'1s'"),
+        ("store", "group_records", "0"),
+        ("store", "group_wait", "'2s'"),
+        ("store", "readers", "65"),
+        ("telemetry", "sample", "1.5"),
+    ];
+    for (table, key, value) in beyond {
+        let sample = Sample::of(&[("config/guichet.toml", &format!("[{table}]\n{key} = {value}\n"))]);
+        let place = format!("E004 config/guichet.toml:2:{} `{table}.{key}`", key.len() + 4);
+        assert_eq!(sample.said(&[]), [place]);
+    }
+    let lines: Vec<_> = DEFAULTS.lines().collect();
+    for pair in lines.windows(2).filter(|pair| pair[1].contains(" = ") && !pair[1].starts_with('#')) {
+        assert!(pair[0].starts_with("# "), "`{}` has no comment above it", pair[1]);
+    }
+}

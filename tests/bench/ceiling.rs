@@ -63,7 +63,8 @@ fn read(database: &Path) -> (Vec<String>, Vec<Table>) {
     let strings = |sql: &str| -> Vec<String> {
         db.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     };
-    let schema = strings("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type DESC");
+    let schema =
+        strings("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type DESC");
     let names = strings("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
     let tables = names.into_iter().map(|name| table(&db, name)).collect();
     (schema, tables)
@@ -139,5 +140,8 @@ fn parse_xml(file: &Path) -> u64 {
 
 fn parse_json(bytes: &[u8]) -> u64 {
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap()).filter(|value| value.is_object()).count() as u64
+    lines
+        .map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap())
+        .filter(|value| value.is_object())
+        .count() as u64
 }

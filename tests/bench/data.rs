@@ -23,15 +23,19 @@ impl Kind {
 }
 
 const STATES: [&str; 6] = ["DEP", "COM", "INS", "AVI", "ACC", "REF"];
-const STREETS: [&str; 8] =
-    ["Lilas", "Tilleuls", "Moulin", "Gare", "Église", "Écoles", "Fontaine", "Champs"];
+const STREETS: [&str; 8] = ["Lilas", "Tilleuls", "Moulin", "Gare", "Église", "Écoles", "Fontaine", "Champs"];
 
 /// Writes `count` records from number `first`; every `changed`-th one (0 = none) in a later state than before.
 pub fn write(kind: Kind, file: &Path, first: u64, count: u64, changed: u64) {
     let mut out = BufWriter::with_capacity(1 << 20, std::fs::File::create(file).unwrap());
     match kind {
-        Kind::Csv => writeln!(out, "numero;service;objet;depot;etat;date_etat;canal;unite;adresse;cp;ville;parcelle;nom;siret;maj"),
-        Kind::Xml => writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<d:export xmlns:d=\"urn:bench:dossiers\">"),
+        Kind::Csv => writeln!(
+            out,
+            "numero;service;objet;depot;etat;date_etat;canal;unite;adresse;cp;ville;parcelle;nom;siret;maj"
+        ),
+        Kind::Xml => {
+            writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<d:export xmlns:d=\"urn:bench:dossiers\">")
+        }
         Kind::Json => Ok(()),
     }
     .unwrap();

@@ -10,8 +10,9 @@ pub fn load(port: u16, request: &str, status: u16, connections: usize, time: Dur
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let started = Instant::now();
-        let tasks: Vec<_> =
-            (0..connections).map(|_| tokio::spawn(connection(port, request.to_owned(), status, started + time))).collect();
+        let tasks: Vec<_> = (0..connections)
+            .map(|_| tokio::spawn(connection(port, request.to_owned(), status, started + time)))
+            .collect();
         let mut answers = 0;
         for task in tasks {
             answers += task.await.unwrap();
@@ -54,7 +55,8 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> (u16, usize) {
         let Some(head) = buffer.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4) else { continue };
         let text = std::str::from_utf8(&buffer[..head]).unwrap().to_ascii_lowercase();
         let status: u16 = text[9..12].parse().unwrap();
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+        let length =
+            text.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
         while buffer.len() < head + length {
             assert!(stream.read_buf(buffer).await.unwrap() > 0, "connection closed in the middle of a body");
         }

@@ -55,5 +55,10 @@ pub fn memory() {
     let size = std::fs::metadata(&file).unwrap().len();
     let (time, peak) = project.run(Kind::Xml);
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    report("ingest-memory", mib(peak), 256.0, &format!("MiB peak over {:.0} MiB in {:.0} s", mib(size), time.as_secs_f64()));
+    report(
+        "ingest-memory",
+        mib(peak),
+        256.0,
+        &format!("MiB peak over {:.0} MiB in {:.0} s", mib(size), time.as_secs_f64()),
+    );
 }

@@ -24,7 +24,12 @@ pub fn bench() {
     let busy = measure(&project, &mut lines, changes, changes / 2);
     for (name, times) in [("latency-idle", idle), ("latency", busy)] {
         let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-        println!("{name} ours={:.1} ceiling=50 ratio={:.2} unit=ms p99 (p50 {:.1})", at(0.99), at(0.99) / 50.0, at(0.5));
+        println!(
+            "{name} ours={:.1} ceiling=50 ratio={:.2} unit=ms p99 (p50 {:.1})",
+            at(0.99),
+            at(0.99) / 50.0,
+            at(0.5)
+        );
     }
 }
 

@@ -58,7 +58,10 @@ impl Project {
         write("config/services/permis.toml", "title = { en = \"Building permit\" }\nversion = \"1\"\n");
         write(
             "config/guichet.toml",
-            &format!("[clients.bench]\nkey_sha256 = \"{}\"\nscopes = {{ services = [\"*\"], confidentiality = 9, audience = \"staff\", ops = true }}\n", sha256(KEY)),
+            &format!(
+                "[clients.bench]\nkey_sha256 = \"{}\"\nscopes = {{ services = [\"*\"], confidentiality = 9, audience = \"staff\", ops = true }}\n",
+                sha256(KEY)
+            ),
         );
         Project { folder }
     }

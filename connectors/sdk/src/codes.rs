@@ -47,6 +47,9 @@ pages! {
     "E155"
     "E156"
     "E157"
+    "E210"
+    "E211"
+    "E220"
 }
 
 /// The page of a code; `None` for a code that does not exist.

@@ -1,0 +1,57 @@
+//! What stands in the repository as an example is valid, and the schemas editors read are those of the code.
+
+use std::fs;
+use std::sync::Arc;
+
+use guichet::config::schema::{FileKind, of};
+use guichet::config::{Environment, check};
+use guichet_sdk::Registry;
+
+use crate::sources::root;
+
+fn registry() -> Registry {
+    Registry::new(vec![Arc::new(guichet_files::FilesKind)])
+}
+
+#[test]
+fn the_example_project_passes_check() {
+    if !root().join("mappings").is_dir() {
+        eprintln!("NOTICE: skipped `the_example_project_passes_check`: there are no mappings yet");
+        return;
+    }
+    let (project, report) = check(&root(), &registry(), &Environment::default());
+    assert_eq!(report.errors(), 0, "{report}");
+    assert!(project.is_some_and(|project| project.flows.len() >= 5));
+}
+
+#[test]
+fn i8_adding_a_source_needs_no_rust() {
+    // I8: every source of the example project is files of `config/` and `mappings/`; no Rust names one
+    let names: Vec<_> =
+        fs::read_dir(root().join("config/sources")).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(names.len() >= 5);
+    for name in names {
+        let name = name.to_string_lossy().trim_end_matches(".toml").to_owned();
+        let quoted = format!("\"{name}\"");
+        let naming = crate::sources::sources().into_iter().find(|source| source.shipped().contains(&quoted));
+        assert_eq!(naming.map(|source| source.path), None, "`{name}` is named in Rust");
+    }
+}
+
+/// The schemas are goldens: `BLESS=1 cargo test --test tidy schemas` writes them anew (the mapping's is written by hand).
+#[test]
+fn the_schemas_are_those_of_the_code() {
+    for kind in FileKind::ALL {
+        let file = root().join(format!("config/schema/{}.json", kind.word()));
+        let schema = format!("{}\n", serde_json::to_string_pretty(&of(kind, &registry())).unwrap());
+        if std::env::var_os("BLESS").is_some() && std::env::var_os("CI").is_none() && kind != FileKind::Mapping {
+            fs::write(&file, &schema).unwrap();
+        }
+        let golden = fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            golden == schema,
+            "{} is not what the code says; run `BLESS=1 cargo test --test tidy schemas`",
+            file.display()
+        );
+    }
+}
