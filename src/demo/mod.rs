@@ -1,3 +1,5 @@
-//! The sample city: a project as an integrator would write it, and simulated departments that drop real files.
+//! The sample city: a project as an integrator would write it (`city/`), and simulated departments that drop real files.
 
+pub mod city;
+pub mod departments;
 pub mod generator;

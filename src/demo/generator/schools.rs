@@ -90,7 +90,7 @@ impl Schools {
         moments.extend((1..7).map(|ago| end - ago.days()));
         moments.sort();
         moments.dedup();
-        let export = |at: &DateTime| schools.export(*at, *at + 6.hours(), *at == end);
+        let export = |at: &DateTime| schools.export(*at, *at, *at == end);
         let files = moments.iter().map(export).collect();
         (schools, files)
     }

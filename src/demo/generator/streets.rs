@@ -193,6 +193,7 @@ impl Streets {
             "etat": { "code": step.stage.code, "libelle": step.stage.label },
         });
         if nth == 0 {
+            event["depose_le"] = local(step.at).into();
             event["objet"] = facts.subject.into();
             event["lieu"] = json!({
                 "adresse": facts.address, "code_postal": POSTCODE, "commune": CITY, "equipement": facts.asset,

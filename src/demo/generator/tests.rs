@@ -16,7 +16,7 @@ fn the_same_seed_and_day_give_the_same_bytes() {
     assert_eq!(first, second);
     let mut now = date(2026, 11, 5).at(14, 30, 0, 0);
     for _ in 0..200 {
-        now = now + 1.second();
+        now += 1.second();
         assert_eq!(one.live(now), other.live(now));
     }
     assert_ne!(City::history(43, now).1, first);

@@ -1,0 +1,81 @@
+//! The project of the sample city, compiled in: what an integrator would have written, as files to be unpacked.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::generator::Department;
+
+macro_rules! files {
+    ($($path:literal)*) => { &[$(($path, include_bytes!(concat!("city/", $path)))),*] };
+}
+
+/// Every file of the project: path and bytes.
+pub const FILES: &[(&str, &[u8])] = files! {
+    "config/guichet.toml"
+    "config/services/advertising-tax.toml"
+    "config/services/association-grant.toml"
+    "config/services/building-permit.toml"
+    "config/services/household-aid.toml"
+    "config/services/planning-certificate.toml"
+    "config/services/postal-address.toml"
+    "config/services/prior-declaration.toml"
+    "config/services/school-enrolment.toml"
+    "config/services/school-meals.toml"
+    "config/services/street-occupation.toml"
+    "config/services/street-report.toml"
+    "config/services/tourist-tax.toml"
+    "config/sources/aid.toml"
+    "config/sources/planning.toml"
+    "config/sources/schools.toml"
+    "config/sources/streets.toml"
+    "config/sources/tax.toml"
+};
+
+/// Unpacks the project into a folder and makes the folders its departments drop their files in.
+///
+/// A file that is there and says the same is left alone; what somebody changed is written over: the city is ours.
+pub fn unpack(root: &Path) -> io::Result<()> {
+    for (name, bytes) in FILES {
+        let path = root.join(name);
+        if fs::read(&path).is_ok_and(|there| there == *bytes) {
+            continue;
+        }
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, bytes)?;
+    }
+    for department in Department::ALL {
+        fs::create_dir_all(root.join("inbox").join(department.word()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeSet;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_city_is_compiled_in() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/demo/city");
+        let mut there = BTreeSet::new();
+        let mut folders = vec![PathBuf::new()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(root.join(&folder)).unwrap() {
+                let entry = entry.unwrap();
+                let path = folder.join(entry.file_name());
+                match entry.file_type().unwrap().is_dir() {
+                    true => folders.push(path),
+                    false => drop(there.insert(path.to_str().unwrap().to_owned())),
+                }
+            }
+        }
+        assert_eq!(there, FILES.iter().map(|(path, _)| (*path).to_owned()).collect());
+    }
+}
