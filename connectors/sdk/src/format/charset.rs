@@ -238,6 +238,12 @@ fn probable(bytes: &[u8]) -> &'static str {
     if dos > windows { "cp850" } else { "windows-1252" }
 }
 
+/// Whether bytes that are not all ASCII are the UTF-8 of letters and signs European administrations write.
+pub(crate) fn looks_like_utf8(bytes: &[u8]) -> bool {
+    let usual = |c: char| c.is_ascii() || matches!(c, '\u{A0}'..='\u{17F}' | '\u{2010}'..='\u{20AC}');
+    std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(usual))
+}
+
 /// The warning that text in a single-byte encoding is UTF-8 in truth.
 pub(crate) fn suspected(charset: Charset) -> Issue {
     let name = charset.name();

@@ -125,6 +125,7 @@ impl CsvCut {
                 continue;
             }
             if self.scan.at == 0 && self.skip_blank(intake) {
+                self.scan = FRESH;
                 intake.drop_anchor();
                 continue;
             }
@@ -322,7 +323,7 @@ impl CsvCut {
         let mut bytes = intake.take(row.length);
         bytes.truncate(row.line_end);
         intake.drop_anchor();
-        Step::Cut { bytes, spot, flaw }
+        Step::cut(bytes, spot, flaw)
     }
 
     /// Why a row is broken.
@@ -389,7 +390,7 @@ impl CsvCut {
         let mut bytes = intake.take(length);
         bytes.truncate(line);
         intake.drop_anchor();
-        Step::Cut { bytes, spot, flaw: Some(flaw) }
+        Step::cut(bytes, spot, Some(flaw))
     }
 
     fn start_oversize(&mut self, intake: &mut Intake, flaw: Issue) {
@@ -404,7 +405,7 @@ impl CsvCut {
             return Step::More;
         }
         match self.oversize.take() {
-            Some((bytes, spot, flaw)) => Step::Cut { bytes, spot, flaw: Some(flaw) },
+            Some((bytes, spot, flaw)) => Step::cut(bytes, spot, Some(flaw)),
             None => Step::More,
         }
     }

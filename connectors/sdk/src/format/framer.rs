@@ -56,7 +56,13 @@ pub(crate) enum Step {
     /// There is no more.
     Done,
     /// One record, and why it is broken if it is.
-    Cut { bytes: Bytes, spot: Spot, flaw: Option<Issue> },
+    Cut { bytes: Bytes, spot: Spot, flaw: Option<Box<Issue>> },
+}
+
+impl Step {
+    pub(crate) fn cut(bytes: Bytes, spot: Spot, flaw: Option<Issue>) -> Self {
+        Step::Cut { bytes, spot, flaw: flaw.map(Box::new) }
+    }
 }
 
 /// Cuts the records of one format.
@@ -221,7 +227,7 @@ impl Framer {
             Step::Cut { bytes, spot, flaw } => (bytes, spot, flaw),
         };
         self.position += 1;
-        let flaw = flaw.or_else(|| self.flaw_of_bytes(&bytes, spot));
+        let flaw = flaw.map(|flaw| *flaw).or_else(|| self.flaw_of_bytes(&bytes, spot));
         let context = self.context();
         let Spot { line, column, .. } = spot;
         let (name, position, time) = (self.origin.clone(), self.position, self.time);
@@ -253,7 +259,7 @@ impl Framer {
                 Some(charset::invalid(charset, bytes).at(place_in(bytes, at, spot, charset)))
             }
             Charset::Single(_) | Charset::Oem(_) => {
-                if !self.lie_told && std::str::from_utf8(bytes).is_ok() {
+                if !self.lie_told && charset::looks_like_utf8(bytes) {
                     self.tell(charset::suspected(charset).at(spot.place()));
                 }
                 let at = charset.decode(bytes).err()?;

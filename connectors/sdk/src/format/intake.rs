@@ -17,7 +17,7 @@ pub(crate) struct Spot {
     /// Column in characters, from 1.
     pub(crate) column: u64,
     /// The last byte was a carriage return: a line feed now ends the same line.
-    after_return: bool,
+    pub(crate) after_return: bool,
 }
 
 impl Spot {

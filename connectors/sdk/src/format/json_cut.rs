@@ -242,7 +242,7 @@ impl JsonCut {
         self.anchored = Some((self.objects, self.in_array));
         let kept = self.kept.take();
         let flaw = kept.is_some().then(|| too_large(limit).at(spot.place()));
-        Ok(Some(Step::Cut { bytes: kept.unwrap_or(taken), spot, flaw }))
+        Ok(Some(Step::cut(kept.unwrap_or(taken), spot, flaw)))
     }
 
     /// Reads a key of an object on the path; false where it is not whole yet.

@@ -61,7 +61,7 @@ impl LineCut {
             let mut bytes = intake.take(length);
             bytes.truncate(line);
             intake.drop_anchor();
-            return Ok(Step::Cut { bytes, spot, flaw });
+            return Ok(Step::cut(bytes, spot, flaw));
         }
     }
 
@@ -70,9 +70,7 @@ impl LineCut {
             return Step::More;
         }
         match self.oversize.take() {
-            Some((bytes, spot)) => {
-                Step::Cut { bytes, spot, flaw: Some(too_large(self.limits.record_bytes).at(spot.place())) }
-            }
+            Some((bytes, spot)) => Step::cut(bytes, spot, Some(too_large(self.limits.record_bytes).at(spot.place()))),
             None => Step::More,
         }
     }

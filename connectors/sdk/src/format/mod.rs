@@ -139,7 +139,7 @@ pub(crate) struct Misread {
 /// The issue of a record larger than allowed.
 pub(crate) fn too_large(limit: usize) -> Issue {
     Issue::error(Code("E103"), format!("record is larger than {limit} bytes; only its beginning is kept"))
-        .hint("check the record boundary, or raise `max_record_bytes` of the flow")
+        .hint("check the record boundary, or raise the record limit of the flow")
 }
 
 /// The issue of nesting that goes too deep.

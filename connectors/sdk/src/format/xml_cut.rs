@@ -161,13 +161,9 @@ impl XmlCut {
                 }
                 continue;
             }
-            let bytes = &intake.bytes()[self.scanned..];
-            match markup(bytes) {
+            match markup(self.ahead(intake)) {
                 Markup::Text(length) => self.text(intake, length)?,
                 Markup::Section { kind, opening } => self.start_section(intake, kind, opening)?,
-                Markup::Open { length, .. } | Markup::Close { length, .. } if length > self.limits.record_bytes => {
-                    return Err(self.long_tag(intake));
-                }
                 Markup::Open { .. } => {
                     if let Some(step) = self.element(intake)? {
                         return Ok(step);
@@ -183,7 +179,9 @@ impl XmlCut {
                         Issue::error(Code("E123"), "a DOCTYPE is refused: it can pull in files and blow up entities");
                     return Err(issue.at(self.place(intake, 0)).hint("ask the source to export without a DOCTYPE"));
                 }
-                Markup::More if bytes.len() > self.limits.record_bytes => return Err(self.long_tag(intake)),
+                Markup::More if intake.bytes().len() - self.scanned > self.limits.record_bytes => {
+                    return Err(self.long_tag(intake));
+                }
                 Markup::More => return self.at_end(intake),
                 Markup::Bad(at, what) => {
                     let issue = Issue::error(Code("E120"), what).at(self.place(intake, at));
@@ -195,6 +193,12 @@ impl XmlCut {
 
     fn place(&self, intake: &Intake, at: usize) -> crate::issue::Place {
         intake.spot_at(self.scanned + at).place()
+    }
+
+    /// What is not followed yet, as far as a tag may reach: what is found must not depend on how much has arrived.
+    fn ahead<'a>(&self, intake: &'a Intake) -> &'a [u8] {
+        let rest = &intake.bytes()[self.scanned..];
+        &rest[..rest.len().min(self.limits.record_bytes)]
     }
 
     fn long_tag(&self, intake: &Intake) -> Issue {
@@ -221,7 +225,7 @@ impl XmlCut {
             Some(Current { kept: Some(_), .. }) => self.release(intake),
             None => {
                 self.release(intake);
-                if self.section.is_none() {
+                if self.section.is_none() && !intake.spot().after_return {
                     intake.drop_anchor();
                 }
             }
@@ -294,8 +298,7 @@ impl XmlCut {
 
     /// A start tag.
     fn element(&mut self, intake: &mut Intake) -> Result<Option<Step>, Issue> {
-        let bytes = &intake.bytes()[self.scanned..];
-        let Markup::Open { name, attributes, empty, length } = markup(bytes) else {
+        let Markup::Open { name, attributes, empty, length } = markup(self.ahead(intake)) else {
             return Ok(None);
         };
         if let Some(current) = &self.current {
@@ -354,8 +357,7 @@ impl XmlCut {
 
     /// An end tag.
     fn close(&mut self, intake: &mut Intake) -> Result<Option<Step>, Issue> {
-        let bytes = &intake.bytes()[self.scanned..];
-        let Markup::Close { name, length } = markup(bytes) else {
+        let Markup::Close { name, length } = markup(self.ahead(intake)) else {
             return Ok(None);
         };
         if self.open.depth() == 0 {
@@ -395,10 +397,10 @@ impl XmlCut {
         intake.drop_anchor();
         match self.current.take() {
             Some(Current { kept: Some(bytes), spot, flaw, .. }) => {
-                Step::Cut { bytes, spot, flaw: flaw.or_else(|| Some(too_large(limit).at(spot.place()))) }
+                Step::cut(bytes, spot, flaw.or_else(|| Some(too_large(limit).at(spot.place()))))
             }
-            Some(Current { kept: None, flaw, spot, .. }) => Step::Cut { bytes: taken, spot, flaw },
-            None => Step::Cut { bytes: taken, spot, flaw: None },
+            Some(Current { kept: None, flaw, spot, .. }) => Step::cut(taken, spot, flaw),
+            None => Step::cut(taken, spot, None),
         }
     }
 

@@ -2,6 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod csv;
+mod encodings;
+mod fixed;
+mod json;
+mod properties;
+mod real;
 mod xml;
 
 use std::fmt::Write;
@@ -60,7 +65,7 @@ pub(crate) fn record(cut: &Cut) -> &Record {
 pub(crate) fn told(format: &Format, bytes: impl AsRef<[u8]>) -> String {
     let bytes = bytes.as_ref();
     let reader = Reader::new(format);
-    let (cuts, error, notices) = cut_in(format, bytes, usize::MAX.min(bytes.len().max(1)));
+    let (cuts, error, notices) = cut_in(format, bytes, bytes.len().max(1));
     let mut text = String::new();
     for notice in notices {
         writeln!(text, "! {}", line(&notice)).unwrap();
