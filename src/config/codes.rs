@@ -30,6 +30,8 @@ pub const NO_MAPPING: Code = Code("E012");
 pub const CLAIMED: Code = Code("E013");
 /// A schedule cannot be used.
 pub const SCHEDULE: Code = Code("E014");
+/// The order of a flow needs a field its mapping never sets.
+pub const ORDER: Code = Code("E015");
 /// A service is not in the catalogue.
 pub const NO_SERVICE: Code = Code("E016");
 /// Two clients have the same key.
@@ -40,3 +42,5 @@ pub const UNUSED: Code = Code("E018");
 pub const FRESHNESS: Code = Code("E019");
 /// A text is not there in every language.
 pub const LANGUAGE: Code = Code("E020");
+/// A flow in order of arrival cannot see a case return to what it was before.
+pub const RETURNS: Code = Code("E021");

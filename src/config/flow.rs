@@ -12,9 +12,10 @@ use super::codes;
 use super::file::End;
 use super::hub::size;
 use super::mappings::{Found, Mappings};
-use super::written::{FlowDefaults, FlowTable, OrderTable, ScheduleTable, Settings, SourceTable, Ties, WordOr};
+use super::order;
+use super::written::{FlowDefaults, FlowTable, ScheduleTable, Settings, SourceTable, WordOr};
 use crate::ledger::Contract;
-use crate::model::{FlowName, Order};
+use crate::model::FlowName;
 
 /// What a flow is checked against.
 pub struct Around<'a> {
@@ -37,7 +38,10 @@ pub fn check(name: &FlowName, table: &FlowTable, around: &Around<'_>, to: &mut C
     let found = mapping(flow, table, around.mappings, to);
     let plan = found.and_then(|found| plan(name, table, found, around, to));
     let schedule = schedule(flow, table, to);
-    let order = order(flow, table, to);
+    let order = order::check(flow, table, to);
+    if let (Some(mapping), Some(order)) = (found.and_then(|found| found.mapping.as_ref()), order) {
+        order::against(mapping, order, flow, to);
+    }
     let contract = contract(flow, table, around.defaults, schedule.as_ref(), to);
     let threshold = threshold(flow, table, around.defaults, to);
     let batch = batch(flow, table, around.defaults, to);
@@ -169,25 +173,6 @@ fn lower(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
-fn order(flow: &str, table: &FlowTable, to: &mut Checker<'_>) -> Option<Order> {
-    let path = ["flows", flow, "order"];
-    match to.required(table.order.as_ref(), &path, "order = \"time\"")? {
-        WordOr::Word(class) => Some(Order::of(*class)),
-        WordOr::Table(OrderTable { by, ties, skew }) => {
-            let class = to.required(*by, &["flows", flow, "order", "by"], "by = \"time\"");
-            let skew = skew.map(|skew| to.lasting(skew, ("0s", "31d"), &["flows", flow, "order", "skew"]));
-            Some(Order {
-                class: class?,
-                ties_by_position: match ties {
-                    Some(Ties::File) => true,
-                    None => false,
-                },
-                skew: skew.map_or(0, micros),
-            })
-        }
-    }
-}
-
 fn contract(
     flow: &str,
     table: &FlowTable,
@@ -249,7 +234,8 @@ fn fingerprint(table: &FlowTable, around: &Around<'_>, found: &Found) -> Digest 
     Digest::of(&[said.as_bytes(), &found.digest.0])
 }
 
-fn micros(period: std::time::Duration) -> i64 {
+/// A duration in microseconds.
+pub fn micros(period: std::time::Duration) -> i64 {
     i64::try_from(period.as_micros()).unwrap_or(i64::MAX)
 }
 

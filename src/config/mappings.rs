@@ -6,11 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use guichet_sdk::settings::nearest;
 use guichet_sdk::{Digest, Issue, Place};
 
 use super::codes;
 use super::report::Report;
 use crate::mapping::Mapping;
+use crate::model::Service;
 
 /// How deep mappings may lie below `mappings/`.
 const DEPTH: usize = 8;
@@ -37,6 +39,22 @@ impl Mappings {
         Mappings(
             folders.into_iter().filter_map(|folder| Some((folder.clone(), found(root, &folder, report)?))).collect(),
         )
+    }
+
+    /// Warns about services they name that are not in the catalogue.
+    pub fn services(&self, services: &BTreeMap<String, Service>, report: &mut Report) {
+        for found in self.0.values() {
+            let named = found.mapping.iter().flat_map(|mapping| mapping.services());
+            for code in named.filter(|code| !services.contains_key(*code)) {
+                let message = format!("the service `{code}` is not in the catalogue");
+                let place = Place::file(&found.file).path("fields.case.service");
+                let hint = match nearest(code, services.keys().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("create `config/services/{code}.toml`"),
+                };
+                report.push(Issue::warning(codes::NO_SERVICE, message).at(place).hint(hint));
+            }
+        }
     }
 
     /// Warns about those no flow uses.

@@ -12,6 +12,7 @@ mod flow;
 mod hub;
 mod layers;
 mod mappings;
+mod order;
 mod project;
 mod report;
 pub mod schema;

@@ -46,6 +46,7 @@ fn parts(root: &Path, registry: &Registry, environment: &Environment, report: &m
     let languages = hub_file.as_ref().map_or_else(Vec::new, |file| file.wording.languages.clone());
     let services = services(root, &languages, report);
     let mappings = Mappings::load(root, report);
+    mappings.services(&services, report);
     // without the defaults of flows no flow can be checked; the defaults are compiled in, so they are there
     let defaults = &hub_file.as_ref()?.flows;
     let world = World { root, registry, mappings: &mappings, defaults, languages: &languages };

@@ -26,6 +26,17 @@ impl Mapping {
         Err(Vec::new())
     }
 
+    /// Whether it ever sets a canonical field (`update.version`), at the top or in `[updates]`; `check` compares this
+    /// with the order of the flow.
+    pub fn sets(&self, _field: &str) -> bool {
+        true
+    }
+
+    /// The service codes it writes as literals (`case.service = "'permit'"`); `check` looks for them in the catalogue.
+    pub fn services(&self) -> &[String] {
+        &[]
+    }
+
     /// Applies it to a document: the updates of one case, in the order of the record.
     pub fn apply(&self, _document: &Document) -> Result<Vec<CaseUpdate>, Refusal> {
         Err(Refusal { case_key: None, issues: Vec::new() })
