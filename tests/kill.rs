@@ -60,7 +60,10 @@ fn feed(hub: &Hub) -> Vec<i64> {
             return seen;
         }
         let position = |change: &serde_json::Value| {
-            change["seq"].as_i64().or_else(|| change["seq"].as_str()?.parse().ok()).unwrap_or_else(|| panic!("{change}"))
+            change["seq"]
+                .as_i64()
+                .or_else(|| change["seq"].as_str()?.parse().ok())
+                .unwrap_or_else(|| panic!("{change}"))
         };
         seen.extend(changes.iter().map(position));
     }
@@ -84,7 +87,8 @@ fn i1_killed_at_random_moments_nothing_is_lost_or_twice() {
     while killed < kills {
         let project = project().unwrap();
         loop {
-            let mut child = project.guichet(&["run", "wabo/receipt"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            let mut child =
+                project.guichet(&["run", "wabo/receipt"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             // Up to half an undisturbed run: a history takes several lives to finish.
             let wait = took.mul_f64((seed >> 33) as f64 / (1u64 << 31) as f64 * 0.5);

@@ -159,7 +159,7 @@ fn new_york_dates_are_local_and_written_the_american_way() {
 fn source(project: &Project, name: &str, mapping: &str, order: &str) {
     project.write(&format!("mappings/{name}/mapping.toml"), mapping);
     let toml = format!(
-        "[source]\ntitle = {{ en = \"{name}\" }}\nconnector = \"files\"\n[flows.all]\nmapping = \"{name}\"\nschedule = \"on_demand\"\norder = \"{order}\"\nquarantine = {{ share = 1.0 }}\n[flows.all.settings]\nfolder = \"inbox/{name}\"\npattern = \"*\"\n"
+        "[source]\ntitle = {{ en = \"{name}\" }}\nconnector = \"files\"\n[flows.all]\nmapping = \"{name}\"\nschedule = \"on_demand\"\norder = \"{order}\"\nquarantine = {{ share = 1.0 }}\n[flows.all.settings]\nfolder = \"inbox/{name}\"\npattern = \"*\"\nsettle = \"0s\"\n"
     );
     project.write(&format!("config/sources/{name}.toml"), &toml);
 }

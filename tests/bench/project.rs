@@ -59,7 +59,7 @@ impl Project {
         write(
             "config/guichet.toml",
             &format!(
-                "[clients.bench]\nkey_sha256 = \"{}\"\nscopes = {{ services = [\"*\"], confidentiality = 9, audience = \"staff\", ops = true }}\n",
+                "[clients.bench]\nkey_sha256 = \"{}\"\nservices = [\"*\"]\nconfidentiality = 9\naudience = \"staff\"\nops = true\n",
                 sha256(KEY)
             ),
         );

@@ -22,12 +22,7 @@ impl Hub {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let listen = format!("127.0.0.1:{port}");
         let log = std::fs::File::create(project.path("serve.log")).unwrap();
-        let child = project
-            .guichet(&["serve", "--listen", &listen])
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child = project.guichet(&["serve", "--listen", &listen]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
         let hub = Hub { child, base: format!("http://{listen}"), client };
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -82,7 +77,10 @@ impl Hub {
             let history = History {
                 head: text(&case["status"]["source_status"]["code"]),
                 phase: text(&case["status"]["phase"]),
-                entries: entries.iter().map(|e| (text(&e["effective_at"]), text(&e["source_status"]["code"]))).collect(),
+                entries: entries
+                    .iter()
+                    .map(|e| (text(&e["effective_at"]), text(&e["source_status"]["code"])))
+                    .collect(),
             };
             (text(&case["source_reference"]), history)
         });

@@ -20,6 +20,11 @@ impl Project {
         copy_folder(&root().join("config"), &folder.path().join("config"));
         copy_folder(&root().join("mappings"), &folder.path().join("mappings"));
         let project = Project { folder };
+        for source in std::fs::read_dir(project.path("config/sources")).unwrap() {
+            let name = format!("config/sources/{}", source.unwrap().file_name().to_str().unwrap());
+            // Files are written whole before the flow runs: nothing to wait for.
+            project.edit(&name, "[source.settings]", "[source.settings]\nsettle = \"0s\"");
+        }
         let client = "[clients.test]\nservices = [\"*\"]\nconfidentiality = 9\naudience = \"staff\"\nops = true\n";
         project.write("config/guichet.toml", &format!("{client}key_sha256 = \"{}\"\n", sha256(KEY)));
         project
