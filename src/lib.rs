@@ -7,6 +7,7 @@
 pub mod api;
 pub mod config;
 pub mod demo;
+pub mod fail;
 pub mod flow;
 pub mod ledger;
 pub mod mapping;

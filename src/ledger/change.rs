@@ -11,7 +11,8 @@ pub fn changes(before: Option<(&Folded, &[Entry])>, after: (&Folded, &[Entry])) 
     if folded.facts.actions.iter().any(|action| !old.facts.actions.contains(action)) {
         kinds.push(ChangeKind::ActionRequested);
     }
-    if kinds.is_empty() && (old.facts != folded.facts || old.status(old_entries) != folded.status(entries)) {
+    let shown = |folded: &Folded, entries: &[Entry]| (folded.status(entries).cloned(), folded.transition);
+    if kinds.is_empty() && (old.facts != folded.facts || shown(old, old_entries) != shown(folded, entries)) {
         kinds.push(ChangeKind::Updated);
     }
     kinds

@@ -46,7 +46,11 @@ pub fn fold(entries: &[Entry]) -> Folded {
             folded.timeline.push((at, Standing::Passed, None));
             continue;
         };
-        let (held, transition) = step(folded.head.map(|head| &entries[head]), entry, status);
+        let head = folded.head.map(|head| &entries[head]);
+        let (held, transition) = match head.filter(|head| repeats(head, entry)) {
+            Some(_) => (false, folded.transition),
+            None => step(head, entry, status),
+        };
         folded.timeline.push((at, if held { Standing::Held } else { Standing::Passed }, transition));
         if !held {
             folded.head = Some(at);
@@ -59,6 +63,12 @@ pub fn fold(entries: &[Entry]) -> Folded {
         }
     }
     folded
+}
+
+/// Whether an export only says again what the one before said: then it took no step of its own, whether it arrived in
+/// time to confirm the older entry or before it and stands in the history itself.
+fn repeats(head: &Entry, entry: &Entry) -> bool {
+    entry.order.class == OrderClass::Snapshot && entry.content == head.content
 }
 
 /// Whether a step is held back, and the step backwards it takes.

@@ -7,14 +7,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use guichet_sdk::{Code, Cursor, Digest, Memory, Record, Refusal};
+use guichet_sdk::{Code, Cursor, Digest, Issue, Memory, Record, Refusal};
 use uuid::Uuid;
 
 use crate::ledger::{Candidate, Entry};
 use crate::model::{Audience, CaseRow, ChangeKind, FlowName, Order, Outcome, Phase, RecordRow, Seal, WaitingOn};
 
 mod query;
+mod sqlite;
+mod text;
+
 pub use query::*;
+pub use sqlite::{Bounds, Sqlite};
+use text::fold_text;
 
 /// Physical key of a registered flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,9 +34,9 @@ pub enum StoreFault {
     /// The store is busy beyond its bound; nothing happened, try again.
     #[error("the store is busy: {0}")]
     Busy(String),
-    /// The store was made by a newer or foreign program, or lacks what is required.
-    #[error("the store cannot be used: {0}")]
-    Unusable(String),
+    /// The store was made by a newer or foreign program, is in use, or lacks what is required.
+    #[error("the store cannot be used: {}", .0.message)]
+    Unusable(Box<Issue>),
     /// The store is closing.
     #[error("the store is closed")]
     Closed,
@@ -275,3 +280,6 @@ pub trait Store: Send + Sync + 'static {
     /// Finishes what is under way and closes.
     async fn close(&self);
 }
+
+#[cfg(test)]
+mod suite;

@@ -93,6 +93,8 @@ pub struct QuarantineFilter {
     pub rows: Vec<QuarantineRow>,
     /// Settled ones too.
     pub settled: bool,
+    /// Only parked rows that nothing blocks any more: in order, what a flow retries next.
+    pub released: bool,
     /// Rows after this one.
     pub after: Option<QuarantineRow>,
     /// At most so many.

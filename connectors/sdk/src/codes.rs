@@ -77,6 +77,14 @@ pages! {
     "E210"
     "E211"
     "E220"
+    "E230"
+    "E231"
+    "E232"
+    "E233"
+    "E234"
+    "E235"
+    "E236"
+    "E237"
 }
 
 /// The page of a code; `None` for a code that does not exist.

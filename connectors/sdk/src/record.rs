@@ -74,6 +74,13 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+impl Origin {
+    /// The number that orders exports: the one in the name, or the time of the origin.
+    pub fn export(&self) -> i64 {
+        self.export_number.map_or(self.time, |number| i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
 /// One message as it was received.
 #[derive(Debug, Clone)]
 pub struct Record {
