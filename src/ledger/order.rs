@@ -76,12 +76,15 @@ fn major(update: &CaseUpdate, order: Order) -> Result<i64, Issue> {
     }
 }
 
-/// When it took effect; facts alone count from their latest date.
+/// When it took effect; facts alone count from when they were known, else from their latest date.
 fn effective(update: &CaseUpdate) -> Option<i64> {
     let facts = &update.facts;
     match &update.status {
         Some(status) => status.effective_at.map(|m| m.micros),
-        None => [facts.closed_at, facts.received_at, facts.submitted_at].into_iter().flatten().map(|m| m.micros).max(),
+        None => {
+            let dates = [facts.closed_at, facts.received_at, facts.submitted_at];
+            update.as_of.or(dates.into_iter().flatten().max_by_key(|m| m.micros)).map(|m| m.micros)
+        }
     }
 }
 

@@ -2,12 +2,41 @@
 //!
 //! Compiled and checked against the canonical model before anything flows; applying one is pure and total: it gives
 //! updates or located issues, never a default for a code it does not know (I5), never a value of a person in a message.
+//!
+//! The way of an expression: `written` (TOML, located) → `lexer`, `parser` (`ast`) → `check` (names, types) → `op` →
+//! `apply` (in a scene of `eval`, into a `draft`).
 
+mod apply;
+mod ast;
+mod check;
+mod codes;
+mod compile;
+mod date;
+mod draft;
+mod eval;
+mod fields;
+mod lexer;
+mod op;
+mod parser;
+mod path;
+mod site;
+mod table;
+mod transform;
+mod value;
+mod written;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use guichet_sdk::{Document, Format, Issue, Refusal};
 
 use crate::model::CaseUpdate;
+use compile::{Scope, Walk};
+use table::Table;
+use written::Test;
 
 /// A compiled mapping.
 pub struct Mapping {
@@ -15,6 +44,14 @@ pub struct Mapping {
     pub stamp: Arc<str>,
     /// How its records are written.
     pub format: Format,
+    file: Arc<str>,
+    record: Scope,
+    updates: Option<Walk>,
+    lists: Vec<Walk>,
+    tables: Vec<Arc<Table>>,
+    paths_read: BTreeSet<Vec<String>>,
+    ignored: Vec<String>,
+    tests: Vec<Test>,
 }
 
 /// A file of a mapping's folder, by its name relative to the folder (code tables beside the mapping).
@@ -22,8 +59,8 @@ pub type Beside<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Mapping {
     /// Compiles a mapping file; every problem is reported at once, located in `file`.
-    pub fn compile(_file: &str, _text: &str, _beside: Beside<'_>) -> Result<Mapping, Vec<Issue>> {
-        Err(Vec::new())
+    pub fn compile(file: &str, text: &str, beside: Beside<'_>) -> Result<Mapping, Vec<Issue>> {
+        compile::compile(file, text, beside)
     }
 
     /// Whether it ever sets a canonical field (`update.version`), at the top or in `[updates]`; `check` compares this
@@ -38,7 +75,7 @@ impl Mapping {
     }
 
     /// Applies it to a document: the updates of one case, in the order of the record.
-    pub fn apply(&self, _document: &Document) -> Result<Vec<CaseUpdate>, Refusal> {
-        Err(Refusal { case_key: None, issues: Vec::new() })
+    pub fn apply(&self, document: &Document) -> Result<Vec<CaseUpdate>, Refusal> {
+        self.apply_noting(document, None)
     }
 }

@@ -19,6 +19,9 @@ pub struct CaseUpdate {
     /// Number of the export this is part of (snapshot flows); from the record's origin where the mapping sets none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub export: Option<i64>,
+    /// As of when facts alone are known, where the record says more than their own dates (the latest of its events).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Moment>,
     /// Where the case stands; absent when the update states facts only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusClaim>,
