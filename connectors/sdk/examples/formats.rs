@@ -27,12 +27,21 @@ fn main() {
     compare("json", &json, Shape::Json { record: "data/items".into() }, || serde_json(&json));
 }
 
+/// Processor time of this thread in seconds: what neighbours on the machine do counts less than on a wall clock.
+fn processor() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split(' ').next()?.parse::<f64>().ok().map(|nanoseconds| nanoseconds / 1e9)
+}
+
 /// Best time per record of some work, in microseconds.
 fn best<T>(mut work: impl FnMut() -> T) -> f64 {
     let round = |_| {
-        let start = Instant::now();
+        let (start, wall) = (processor(), Instant::now());
         black_box(work());
-        start.elapsed().as_secs_f64()
+        match (start, processor()) {
+            (Some(start), Some(end)) => end - start,
+            _ => wall.elapsed().as_secs_f64(),
+        }
     };
     (0..ROUNDS).map(round).fold(f64::INFINITY, f64::min) * 1e6 / RECORDS as f64
 }

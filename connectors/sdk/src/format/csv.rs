@@ -247,7 +247,11 @@ impl CsvCut {
                 },
                 State::Plain => {}
             }
-            let end = memchr3(delimiter, b'\n', b'\r', &bytes[scan.at..]).map(|at| scan.at + at);
+            let ends = |byte: &u8| *byte == delimiter || matches!(byte, b'\n' | b'\r');
+            let end = match bytes.get(scan.at) {
+                Some(byte) if ends(byte) => Some(scan.at),
+                _ => memchr3(delimiter, b'\n', b'\r', &bytes[scan.at..]).map(|at| scan.at + at),
+            };
             scan.at = end.unwrap_or(bytes.len());
             if scan.at - scan.field_start > self.limits.field_bytes {
                 scan.flaw = scan.flaw.or(Some((scan.field_start, Flaw::LongField)));

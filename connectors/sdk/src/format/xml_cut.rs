@@ -6,7 +6,7 @@ use memchr::memmem;
 
 use super::framer::{Mark, Step};
 use super::intake::{Intake, Spot};
-use super::xml_scan::{Attribute, Attributes, Markup, Section, markup, split_name, unescape};
+use super::xml_scan::{Attribute, Attributes, Markup, Section, Tag, markup, split_name, unescape};
 use super::{Limits, charset, too_deep, too_large};
 use crate::issue::{Code, Issue};
 
@@ -164,13 +164,13 @@ impl XmlCut {
             match markup(self.ahead(intake)) {
                 Markup::Text(length) => self.text(intake, length)?,
                 Markup::Section { kind, opening } => self.start_section(intake, kind, opening)?,
-                Markup::Open { .. } => {
-                    if let Some(step) = self.element(intake)? {
+                Markup::Open(tag) => {
+                    if let Some(step) = self.element(intake, tag)? {
                         return Ok(step);
                     }
                 }
-                Markup::Close { .. } => {
-                    if let Some(step) = self.close(intake)? {
+                Markup::Close(tag) => {
+                    if let Some(step) = self.close(intake, tag)? {
                         return Ok(step);
                     }
                 }
@@ -297,10 +297,10 @@ impl XmlCut {
     }
 
     /// A start tag.
-    fn element(&mut self, intake: &mut Intake) -> Result<Option<Step>, Issue> {
-        let Markup::Open { name, attributes, empty, length } = markup(self.ahead(intake)) else {
-            return Ok(None);
-        };
+    fn element(&mut self, intake: &mut Intake, tag: Tag) -> Result<Option<Step>, Issue> {
+        let bytes = &intake.bytes()[self.scanned..];
+        let (name, attributes) = (tag.name(bytes), tag.attributes(bytes));
+        let (empty, length) = (tag.is_empty(), tag.length);
         if let Some(current) = &self.current {
             if self.open.depth() - current.depth >= self.limits.depth {
                 let issue = too_deep(self.limits.depth).at(self.place(intake, 0));
@@ -356,10 +356,9 @@ impl XmlCut {
     }
 
     /// An end tag.
-    fn close(&mut self, intake: &mut Intake) -> Result<Option<Step>, Issue> {
-        let Markup::Close { name, length } = markup(self.ahead(intake)) else {
-            return Ok(None);
-        };
+    fn close(&mut self, intake: &mut Intake, tag: Tag) -> Result<Option<Step>, Issue> {
+        let length = tag.length;
+        let name = tag.name(&intake.bytes()[self.scanned..]);
         if self.open.depth() == 0 {
             let message = format!("`</{}>` closes no element", String::from_utf8_lossy(name));
             return Err(Issue::error(Code("E121"), message).at(self.place(intake, 0)));
@@ -412,10 +411,10 @@ impl XmlCut {
         let bytes = &rest[..rest.len().min(self.limits.record_bytes)];
         let mut at = 0;
         while let Some(found) = memmem::find(&bytes[at..], &end).map(|found| at + found) {
-            if let Markup::Close { name, length } = markup(&bytes[found..])
-                && name.len() + 2 == end.len()
+            if let Markup::Close(tag) = markup(&bytes[found..])
+                && tag.name_end == end.len()
             {
-                self.scanned += found + length;
+                self.scanned += found + tag.length;
                 while self.open.depth() > depth {
                     self.open.pop();
                 }
@@ -471,7 +470,11 @@ impl XmlCut {
     }
 
     fn resolve(&self, prefix: &[u8]) -> Option<&str> {
-        self.scopes.iter().rev().find(|scope| scope.prefix.as_bytes() == prefix).map(|scope| scope.uri.as_str())
+        // Most prefixes are empty: comparing lengths first spares the comparison of nothing with nothing.
+        let is = |scope: &&Scope| {
+            scope.prefix.len() == prefix.len() && (prefix.is_empty() || scope.prefix.as_bytes() == prefix)
+        };
+        self.scopes.iter().rev().find(is).map(|scope| scope.uri.as_str())
     }
 
     /// A prefix of this tag that no open element declares.

@@ -6,14 +6,14 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr2, memchr3, memmem};
 
 /// What stands at the start of some bytes. Lengths include the delimiters.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Markup<'a> {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Markup {
     /// Text up to the next `<` or the end of the bytes.
     Text(usize),
     /// `<name …>` or `<name …/>`.
-    Open { name: &'a [u8], attributes: &'a [u8], empty: bool, length: usize },
+    Open(Tag),
     /// `</name>`.
-    Close { name: &'a [u8], length: usize },
+    Close(Tag),
     /// The opening of a section that ends at a fixed text.
     Section { kind: Section, opening: usize },
     /// `<!DOCTYPE`.
@@ -22,6 +22,31 @@ pub(crate) enum Markup<'a> {
     More,
     /// No markup starts like this, at this index.
     Bad(usize, &'static str),
+}
+
+/// A tag at the start of some bytes, by its indexes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Tag {
+    pub(crate) name_start: usize,
+    pub(crate) name_end: usize,
+    /// Where what may be attributes ends; they start at `name_end`.
+    pub(crate) attributes_end: usize,
+    pub(crate) length: usize,
+}
+
+impl Tag {
+    /// `<name/>`.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.attributes_end + 2 == self.length
+    }
+
+    pub(crate) fn name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        &bytes[self.name_start..self.name_end]
+    }
+
+    pub(crate) fn attributes<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        &bytes[self.name_end..self.attributes_end]
+    }
 }
 
 /// Sections in which `<` means nothing.
@@ -52,31 +77,29 @@ impl Section {
 }
 
 /// Finds out what stands at the start of these bytes (not empty).
-pub(crate) fn markup(bytes: &[u8]) -> Markup<'_> {
+pub(crate) fn markup(bytes: &[u8]) -> Markup {
     match bytes {
         [b'<'] => Markup::More,
-        [b'<', b'/', rest @ ..] => closing(rest),
+        [b'<', b'/', ..] => closing(bytes),
         [b'<', b'!' | b'?', ..] => section(bytes),
         [b'<', ..] => opening(bytes),
         _ => Markup::Text(memchr(b'<', bytes).unwrap_or(bytes.len())),
     }
 }
 
-fn closing(rest: &[u8]) -> Markup<'_> {
-    let Some(end) = memchr2(b'>', b'<', rest) else {
-        return Markup::More;
-    };
-    if rest[end] == b'<' {
-        return Markup::Bad(2 + end, "`<` inside an end tag");
-    }
-    let name = rest[..end].trim_ascii_end();
-    match name_length(name) {
-        length if length == name.len() && length > 0 => Markup::Close { name, length: end + 3 },
-        length => Markup::Bad(2 + length, "no end tag looks like this"),
+fn closing(bytes: &[u8]) -> Markup {
+    let name_end = 2 + name_length(&bytes[2..]);
+    let blanks = bytes[name_end..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    match bytes.get(name_end + blanks) {
+        Some(b'>') if name_end > 2 => {
+            Markup::Close(Tag { name_start: 2, name_end, attributes_end: name_end, length: name_end + blanks + 1 })
+        }
+        Some(_) => Markup::Bad(name_end, "no end tag looks like this"),
+        None => Markup::More,
     }
 }
 
-fn section(bytes: &[u8]) -> Markup<'_> {
+fn section(bytes: &[u8]) -> Markup {
     if b"<?xml ".starts_with(bytes) {
         return Markup::More;
     }
@@ -96,13 +119,17 @@ fn section(bytes: &[u8]) -> Markup<'_> {
     Markup::Bad(0, "`<!` starts neither a comment nor CDATA")
 }
 
-fn opening(bytes: &[u8]) -> Markup<'_> {
+fn opening(bytes: &[u8]) -> Markup {
     let start = 1 + name_length(&bytes[1..]);
     let Some(after) = bytes.get(start) else {
         return Markup::More;
     };
     if start == 1 {
         return Markup::Bad(0, "`<` is followed by no name; in text it is written `&lt;`");
+    }
+    let tag = |attributes_end, length| Markup::Open(Tag { name_start: 1, name_end: start, attributes_end, length });
+    if *after == b'>' {
+        return tag(start, start + 1);
     }
     if !matches!(after, b' ' | b'\t' | b'\r' | b'\n' | b'/' | b'>') {
         return Markup::Bad(start, "a character that no element name may hold");
@@ -113,9 +140,8 @@ fn opening(bytes: &[u8]) -> Markup<'_> {
             return Markup::More;
         };
         if bytes[found] == b'>' {
-            let empty = bytes[found - 1] == b'/' && found > start;
-            let attributes = &bytes[start..found - usize::from(empty)];
-            return Markup::Open { name: &bytes[1..start], attributes, empty, length: found + 1 };
+            let empty = bytes[found - 1] == b'/';
+            return tag(found - usize::from(empty), found + 1);
         }
         // `<` cannot stand in an attribute value: seeing one tells at once where a quote is missing.
         match memchr2(bytes[found], b'<', &bytes[found + 1..]).map(|close| found + 1 + close) {

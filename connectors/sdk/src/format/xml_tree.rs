@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::entries::Entries;
 use super::names::NamesRead;
 use super::xml_cut::{self, declared_prefix, undeclared};
-use super::xml_scan::{Attribute, Attributes, Markup, Section, markup, split_name, unescape};
+use super::xml_scan::{Attribute, Attributes, Markup, Section, Tag, markup, split_name, unescape};
 use super::{Limits, Misread, too_deep};
 use crate::document::{Name, Node, TEXT};
 use crate::issue::{Code, Issue};
@@ -146,20 +146,15 @@ impl<'a> XmlTree<'a, '_, '_> {
                     self.run(&text[self.at..self.at + length])?;
                     self.at += length;
                 }
-                Markup::Open { name, attributes, empty, length } => {
-                    let start = self.at + 1;
-                    let attributes_at = start + name.len();
-                    self.open(
-                        &text[start..attributes_at],
-                        &text[attributes_at..attributes_at + attributes.len()],
-                        length,
-                    )?;
-                    self.at += length;
-                    if empty {
+                Markup::Open(tag) => {
+                    self.open(tag)?;
+                    self.at += tag.length;
+                    if tag.is_empty() {
                         self.close(self.at);
                     }
                 }
-                Markup::Close { name, length } => {
+                Markup::Close(tag) => {
+                    let name = tag.name(bytes);
                     let open = self.frames.last().map(|frame| frame.raw_name);
                     if open.is_none_or(|open| open.as_bytes() != name) {
                         let open = open.map_or("no end tag".to_owned(), |open| format!("`</{open}>`"));
@@ -167,7 +162,7 @@ impl<'a> XmlTree<'a, '_, '_> {
                         return Err(self.bad("E121", message));
                     }
                     self.close(self.at);
-                    self.at += length;
+                    self.at += tag.length;
                 }
                 Markup::Section { kind, opening } => self.section(kind, opening)?,
                 Markup::Doctype => {
@@ -233,7 +228,9 @@ impl<'a> XmlTree<'a, '_, '_> {
         Ok(())
     }
 
-    fn open(&mut self, raw_name: &'a str, attributes: &'a str, length: usize) -> Result<(), Misread> {
+    fn open(&mut self, tag: Tag) -> Result<(), Misread> {
+        let rest = &self.text[self.at..];
+        let (raw_name, attributes) = (&rest[tag.name_start..tag.name_end], &rest[tag.name_end..tag.attributes_end]);
         if self.root.is_some() && self.frames.is_empty() {
             return Err(self.bad("E122", "a second root element"));
         }
@@ -241,11 +238,11 @@ impl<'a> XmlTree<'a, '_, '_> {
             return Err(Misread { at: self.at, issue: too_deep(self.limits.depth) });
         }
         let scope = self.scope.len();
-        let attributes_at = self.at + 1 + raw_name.len();
+        let attributes_at = self.at + tag.name_end;
         let plain = self.declare(attributes, attributes_at)?;
         let (name, id) = self.element_name(raw_name)?;
         self.note_sibling(raw_name, id)?;
-        let verbatim = self.is_verbatim(&name).then_some(self.at + length);
+        let verbatim = self.is_verbatim(&name).then_some(self.at + tag.length);
         let mut frame = Frame {
             raw_name,
             name,
@@ -305,8 +302,10 @@ impl<'a> XmlTree<'a, '_, '_> {
     }
 
     fn resolve(&self, prefix: &str) -> Option<usize> {
-        let inner = self.scope.iter().rev().find(|(known, _)| *known == prefix).map(|(_, id)| *id);
-        inner.or_else(|| self.vocabulary.scope.iter().rev().find(|(known, _)| known == prefix).map(|(_, id)| *id))
+        // Most prefixes are empty: comparing lengths first spares the comparison of nothing with nothing.
+        let is = |known: &str| known.len() == prefix.len() && (prefix.is_empty() || known == prefix);
+        let inner = self.scope.iter().rev().find(|(known, _)| is(known)).map(|(_, id)| *id);
+        inner.or_else(|| self.vocabulary.scope.iter().rev().find(|(known, _)| is(known)).map(|(_, id)| *id))
     }
 
     /// The prefix the mapping knows a namespace by.
