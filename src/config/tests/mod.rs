@@ -1,5 +1,7 @@
 //! Whole projects through `check`: everything wrong is found in one run, where it stands.
 
+mod mutated;
+
 use std::path::Path;
 use std::sync::Arc;
 
