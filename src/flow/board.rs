@@ -28,8 +28,21 @@ pub enum FlowState {
         /// Why.
         reason: String,
     },
-    /// Stopped for good in this process: it would only fail the same way.
+    /// Stopped: it would only fail the same way. Tried again when somebody asks for a run or a resume.
     Failed,
+}
+
+/// Whether a flow still believes its source to be there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Circuit {
+    /// It does.
+    #[default]
+    Closed,
+    /// It failed several times in a row: nothing is asked before the wait is over.
+    Open,
+    /// The wait is over: one probe decides.
+    HalfOpen,
 }
 
 /// The visible state of a flow. Times are microseconds since 1970.
@@ -49,10 +62,14 @@ pub struct FlowStatus {
     pub failures: u32,
     /// The last failure, until a success.
     pub fault: Option<KeptIssue>,
+    /// Whether its source is believed to be there.
+    pub circuit: Circuit,
     /// How far the current whole is read.
     pub progress: Option<Progress>,
     /// Counts since the flow exists.
     pub counts: Counts,
+    /// Counts since this process started: what the metrics show (they never go down).
+    pub seen: Counts,
     /// Quarantined and parked records still open.
     pub open: u64,
     /// Whether a live source is connected now.

@@ -105,6 +105,17 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Adds what a commit did.
+    pub fn add(&mut self, more: &Counts) {
+        let Counts { received, applied, duplicate, superseded, quarantined, parked } = more;
+        self.received += received;
+        self.applied += applied;
+        self.duplicate += duplicate;
+        self.superseded += superseded;
+        self.quarantined += quarantined;
+        self.parked += parked;
+    }
+
     /// Whether nothing was lost (I1).
     pub fn balanced(&self) -> bool {
         self.received == self.applied + self.duplicate + self.superseded + self.quarantined + self.parked

@@ -1,0 +1,214 @@
+//! The supervised task of one flow: open, look, wait, look again; after a failure back off; after a panic too.
+//!
+//! Whatever happens inside stays inside: other flows do not notice (P5, P6).
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use guichet_sdk::{Connection, Fault, Source};
+
+use super::backoff::{Trouble, Verdict};
+use super::pipeline::{Pipeline, RunEnd};
+use super::route::Route;
+use super::signals::Signals;
+use super::{FlowState, FlowStatus, clock, faults, schedule};
+
+/// Longest a source may take to open.
+const OPEN_WAIT: Duration = Duration::from_secs(60);
+/// The clock is read again at least this often, since it may be set while a flow sleeps.
+const CLOCK_CHECK: Duration = Duration::from_secs(30);
+
+/// Keeps one flow going until it is told to stop.
+pub(super) async fn supervise(route: Arc<Route>, signals: Arc<Signals>) {
+    let mut task = Task { pipeline: Pipeline::new(route.clone()), route, signals, trouble: Trouble::default() };
+    loop {
+        task.while_paused().await;
+        if task.signals.stopped() {
+            return;
+        }
+        let ended = AssertUnwindSafe(task.session()).catch_unwind().await;
+        task.show(|status| status.connected = false);
+        let fault = match ended {
+            Ok(Ok(())) => continue,
+            Ok(Err(fault)) => fault,
+            Err(panic) => faults::of_panic(&*panic),
+        };
+        // What was being committed when the source broke is committed; it must be counted before the next look.
+        if let Err(fault) = task.pipeline.settle(None).await {
+            tracing::warn!(flow = %task.route.name, code = %fault.issue.code, "{}", fault.issue.message);
+        }
+        task.after(fault).await;
+    }
+}
+
+struct Task {
+    route: Arc<Route>,
+    signals: Arc<Signals>,
+    pipeline: Pipeline,
+    trouble: Trouble,
+}
+
+impl Task {
+    fn show(&self, change: impl FnOnce(&mut FlowStatus)) {
+        self.route.board.update(&self.route.name, change);
+    }
+
+    async fn while_paused(&self) {
+        while let Some(reason) = self.signals.paused() {
+            if self.signals.stopped() {
+                return;
+            }
+            self.show(|status| {
+                status.state = FlowState::Paused { reason };
+                status.next_at = None;
+            });
+            self.signals.resumed().await;
+        }
+    }
+
+    /// One connection, for as long as it holds. Ends without a fault when paused or stopped.
+    async fn session(&mut self) -> Result<(), Fault> {
+        self.show(|status| {
+            status.state = FlowState::Running;
+            status.circuit = self.trouble.circuit(true);
+        });
+        let opened = tokio::select! {
+            biased;
+            () = self.signals.halted() => return Ok(()),
+            opened = self.open() => opened,
+        };
+        let mut source = opened?;
+        self.show(|status| status.connected = true);
+        let verified_at = self.route.board.get(&self.route.name).and_then(|status| status.verified_at);
+        let wakes = self.route.plan.capability().wakes;
+        let mut due = match self.trouble.failures {
+            0 => schedule::first(&self.route.schedule, wakes, verified_at, clock::now()),
+            _ => Some(clock::now()),
+        };
+        while self.wait(&mut *source, due).await {
+            let started = clock::now();
+            self.show(|status| {
+                status.state = FlowState::Running;
+                status.started_at = Some(started);
+                status.next_at = None;
+            });
+            let end = self.look(&mut *source).await?;
+            self.recovered().await?;
+            match end {
+                RunEnd::CaughtUp => due = schedule::next(&self.route.schedule, started, clock::now()),
+                RunEnd::Halted => break,
+                RunEnd::Exceeded => {
+                    self.exceeded().await?;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<Box<dyn Source>, Fault> {
+        let memory = self.route.store.memory(self.route.row);
+        let opening = tokio::time::timeout(OPEN_WAIT, self.route.plan.open(memory));
+        let Connection { source, probe } = opening.await.map_err(|_| faults::slow_to_open())??;
+        if self.trouble.failures > 0 {
+            // Half open: one question decides before records are asked for.
+            probe.probe().await?;
+        }
+        source.ok_or_else(faults::no_source)
+    }
+
+    /// One look at the source, from the committed cursor until caught up.
+    async fn look(&mut self, source: &mut dyn Source) -> Result<RunEnd, Fault> {
+        let standing = self.route.store.standing(self.route.row).await.map_err(|e| faults::of_store(&e))?;
+        self.pipeline.run(source, standing.cursor, &self.signals, &mut |_| {}).await
+    }
+
+    /// Waits until the next look is due, asked for or woken; `false` when paused or stopped.
+    async fn wait(&self, source: &mut dyn Source, mut due: Option<i64>) -> bool {
+        self.show(|status| {
+            status.state = FlowState::Idle;
+            status.next_at = due;
+        });
+        loop {
+            let now = clock::now();
+            if due.is_some_and(|at| at <= now) && !self.signals.stopped() && self.signals.paused().is_none() {
+                return true;
+            }
+            let left = due.map_or(CLOCK_CHECK, |at| Duration::from_micros(u64::try_from(at - now).unwrap_or(0)));
+            tokio::select! {
+                biased;
+                () = self.signals.halted() => return false,
+                () = self.signals.asked() => return true,
+                () = source.woken() => return true,
+                () = tokio::time::sleep(left.min(CLOCK_CHECK)) => {}
+            }
+            if let Some(at) = due
+                && let Some(next) = schedule::next(&self.route.schedule, clock::now(), clock::now())
+            {
+                due = Some(at.min(next));
+            }
+        }
+    }
+
+    /// A look went well: earlier failures are forgotten.
+    async fn recovered(&mut self) -> Result<(), Fault> {
+        if self.trouble.failures > 0 {
+            tracing::info!(flow = %self.route.name, failures = self.trouble.failures, "the flow works again");
+        }
+        self.trouble = Trouble::default();
+        self.show(|status| {
+            (status.failures, status.fault) = (0, None);
+            status.circuit = self.trouble.circuit(false);
+        });
+        if self.pipeline.tally.counts.received > 0 {
+            self.route.show().await.map_err(|e| faults::of_store(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Too much went into quarantine: pauses, also beyond a restart, until somebody resumes the flow.
+    async fn exceeded(&self) -> Result<(), Fault> {
+        let counts = self.pipeline.tally.counts;
+        let issue = faults::too_many_refused(counts.quarantined, counts.received);
+        tracing::error!(flow = %self.route.name, code = %issue.code, "{}", issue.message);
+        self.route.store.pause(self.route.row, Some(&issue.message)).await.map_err(|e| faults::of_store(&e))?;
+        self.signals.pause(Some(issue.message));
+        Ok(())
+    }
+
+    /// Shows a failure and waits as it deserves.
+    async fn after(&mut self, fault: Fault) {
+        if self.signals.stopped() {
+            return;
+        }
+        let verdict = self.trouble.failed(&fault, self.route.bounds, clock::chance());
+        tracing::warn!(flow = %self.route.name, code = %fault.issue.code, place = %fault.issue.place,
+            failures = self.trouble.failures, "{}", fault.issue.message);
+        let now = clock::now();
+        self.show(|status| {
+            status.failures = self.trouble.failures;
+            status.fault = Some((&*fault.issue).into());
+            status.circuit = self.trouble.circuit(false);
+            (status.state, status.next_at) = match verdict {
+                Verdict::Wait(wait) => (FlowState::BackingOff, Some(now.saturating_add(wait.as_micros() as i64))),
+                Verdict::Stop => (FlowState::Failed, None),
+            };
+        });
+        let patience = async {
+            match verdict {
+                Verdict::Wait(wait) => tokio::time::sleep(wait).await,
+                Verdict::Stop => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.signals.halted() => {}
+            () = self.signals.asked() => {
+                self.trouble = Trouble::default();
+                self.signals.run_now();
+            }
+            () = patience => {}
+        }
+    }
+}
