@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use guichet_sdk::Code;
 use tokio_util::sync::CancellationToken;
 
 use super::{Board, FlowStatus, clock};
@@ -13,6 +14,9 @@ use crate::store::{Store, StoreFault};
 
 /// How often the board is looked at.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// Of the warning, so that it can be looked up.
+const PAST_CONTRACT: Code = Code("E208");
 
 /// Watches the board until told to stop.
 pub async fn watch(board: Arc<Board>, store: Arc<dyn Store>, stop: CancellationToken) {
@@ -64,7 +68,7 @@ impl Watch {
 
     async fn announce(&self, store: &dyn Store, source: &str, kind: ChangeKind, now: i64) -> Result<(), StoreFault> {
         if kind == ChangeKind::SourceStale {
-            tracing::warn!(source, code = "E208", "the source was not seen within its contract");
+            tracing::warn!(source, code = %PAST_CONTRACT, "the source was not seen within its contract");
         } else {
             tracing::info!(source, "the source is seen again");
         }
