@@ -1,5 +1,7 @@
-//! The sample city: a project as an integrator would write it (`city/`), and simulated departments that drop real files.
+//! The sample city: a project as an integrator would write it (`city/`), simulated departments that drop real files, and
+//! the account a visitor reads. The hub itself knows nothing of it: it runs as it does for any other project.
 
+pub mod account;
 pub mod city;
 pub mod departments;
 pub mod generator;

@@ -99,8 +99,19 @@ impl Person {
 
     /// An address in a domain that can never exist.
     pub fn email(&self) -> String {
-        let plain = |text: &str| text.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase();
+        let plain = |text: &str| text.to_lowercase().chars().filter_map(unaccented).collect::<String>();
         format!("{}.{}@courriel.example", plain(self.first), plain(self.last))
+    }
+}
+
+/// The letter an e-mail address is written with; nothing for signs.
+fn unaccented(letter: char) -> Option<char> {
+    match letter {
+        'é' | 'è' | 'ê' | 'ë' | 'œ' => Some('e'),
+        'ï' | 'î' => Some('i'),
+        'ö' | 'ô' => Some('o'),
+        'ç' => Some('c'),
+        other => other.is_ascii_lowercase().then_some(other),
     }
 }
 
