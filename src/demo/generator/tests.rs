@@ -38,7 +38,7 @@ fn every_department_has_years_of_files_each_with_its_own_name() {
 
 #[test]
 fn a_city_of_any_day_stands() {
-    for day in [date(2024, 1, 1), date(2024, 2, 29), date(2025, 3, 31), date(2026, 12, 1), date(2027, 1, 2)] {
+    for day in [date(2024, 1, 1), date(2024, 2, 29), date(2026, 12, 1)] {
         let (mut city, files) = City::history(7, day.at(9, 0, 0, 0));
         let mut total = Expected::default();
         files.iter().for_each(|file| total += file.expected);
