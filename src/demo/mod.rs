@@ -5,3 +5,6 @@ pub mod account;
 pub mod city;
 pub mod departments;
 pub mod generator;
+
+#[cfg(test)]
+mod tests;

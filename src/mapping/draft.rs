@@ -173,10 +173,11 @@ impl Item {
         Ok(())
     }
 
-    /// Adds a party, unless nothing is known of it but its role and kind.
+    /// Adds a party, unless nothing is known of it but its role and kind; that nobody is known is worth a word, too.
     pub fn into_party(self, facts: &mut Facts) {
-        let PartyClaim { name, key, email, phone, identifiers, .. } = &self.party;
-        if name.is_some() || key.is_some() || email.is_some() || phone.is_some() || !identifiers.is_empty() {
+        let PartyClaim { kind, name, key, email, phone, identifiers, .. } = &self.party;
+        let known = name.is_some() || key.is_some() || email.is_some() || phone.is_some() || !identifiers.is_empty();
+        if known || *kind == Some(PartyKind::Anonymous) {
             facts.parties.push(self.party);
         }
     }
