@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use guichet_sdk::settings::Size;
+use guichet_sdk::settings::{Size, nearest};
 use sha2::{Digest as _, Sha256};
 
 use super::checked::{Client, Hub, Scopes, Server, StoreConfig, TelemetryConfig};
@@ -171,6 +171,21 @@ fn same_keys(clients: &[Client], to: &mut Checker<'_>) {
         if let Some(first) = seen.insert(client.key, &client.name) {
             let message = format!("clients `{first}` and `{}` have the same key", client.name);
             to.error(&["clients", &client.name], codes::SAME_KEY, message, "give each client its own key");
+        }
+    }
+}
+
+/// A client whose scope names a service that does not exist sees less than somebody meant it to.
+pub fn scopes(hub: &Hub, services: &[&str], to: &mut Checker<'_>) {
+    for client in &hub.clients {
+        for code in client.scopes.services.iter().flatten().filter(|code| !services.contains(&code.as_str())) {
+            let message =
+                format!("the client `{}` may see the service `{code}`, which is not in the catalogue", client.name);
+            let hint = match nearest(code, services.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("create `config/services/{code}.toml`, or correct the code"),
+            };
+            to.warning(&["clients", &client.name, "services"], codes::NO_SERVICE, message, hint);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use guichet_sdk::{Issue, Place, Registry};
+use guichet_sdk::{Claim, Issue, Registry};
 
 use super::checked::{FlowConfig, Hub, Project, SourceConfig};
 use super::checker::Checker;
@@ -17,7 +17,7 @@ use super::secret::Secrets;
 use super::source::World;
 use super::written::{HubFile, ServiceFile, SourceFile};
 use super::{DEFAULTS, codes, hub, read_text, service, source, unreadable};
-use crate::model::Service;
+use crate::model::{FlowName, Service};
 
 /// A project ready to run, or the report of everything that is wrong with it.
 pub fn load(root: &Path, registry: &Registry, environment: &Environment) -> Result<Project, Report> {
@@ -42,23 +42,25 @@ pub fn check(root: &Path, registry: &Registry, environment: &Environment) -> (Op
 }
 
 fn parts(root: &Path, registry: &Registry, environment: &Environment, report: &mut Report) -> Option<Project> {
-    let (hub_file, hub) = hub_of(root, environment, report);
+    let service_files = files(root, "config/services", report);
+    let (hub_file, hub) = hub_of(root, environment, &service_files, report);
     let languages = hub_file.as_ref().map_or_else(Vec::new, |file| file.wording.languages.clone());
-    let services = services(root, &languages, report);
+    let services = services(service_files, &languages, report);
     let mappings = Mappings::load(root, report);
     mappings.services(&services, report);
     // without the defaults of flows no flow can be checked; the defaults are compiled in, so they are there
     let defaults = &hub_file.as_ref()?.flows;
     let world = World { root, registry, mappings: &mappings, defaults, languages: &languages };
     let (sources, flows) = sources(&world, report);
-    claims(&flows, report);
-    if let Some(hub) = &hub {
-        scopes(hub, &services, report);
-    }
     Some(Project { root: root.to_owned(), hub: hub?, sources, flows, services })
 }
 
-fn hub_of(root: &Path, environment: &Environment, report: &mut Report) -> (Option<HubFile>, Option<Hub>) {
+fn hub_of(
+    root: &Path,
+    environment: &Environment,
+    services: &[(String, File)],
+    report: &mut Report,
+) -> (Option<HubFile>, Option<Hub>) {
     let name = "config/guichet.toml";
     let defaults = parsed("the compiled-in defaults", DEFAULTS, report);
     let own = root.join(name).exists().then(|| read_text(root, name, report)).flatten();
@@ -66,14 +68,18 @@ fn hub_of(root: &Path, environment: &Environment, report: &mut Report) -> (Optio
     let files: Vec<&File> = defaults.iter().chain(&own).collect();
     let mut layers = Layers::of(&files).and(environment);
     let file: Option<HubFile> = layers.read(report);
-    let secrets = Secrets { root, environment };
-    let hub = file.as_ref().and_then(|file| hub::check(file, &secrets, &mut Checker { layers: &layers, report }));
+    let mut to = Checker { layers: &layers, report };
+    let hub = file.as_ref().and_then(|file| hub::check(file, &Secrets { root, environment }, &mut to));
+    if let Some(hub) = &hub {
+        let codes: Vec<&str> = services.iter().map(|(code, _)| code.as_str()).collect();
+        hub::scopes(hub, &codes, &mut to);
+    }
     (file, hub)
 }
 
-fn services(root: &Path, languages: &[String], report: &mut Report) -> BTreeMap<String, Service> {
+fn services(files: Vec<(String, File)>, languages: &[String], report: &mut Report) -> BTreeMap<String, Service> {
     let mut services = BTreeMap::new();
-    for (code, file) in files(root, "config/services", report) {
+    for (code, file) in files {
         let mut layers = Layers::of(&[&file]);
         let Some(written) = layers.read::<ServiceFile>(report) else { continue };
         let mut to = Checker { layers: &layers, report };
@@ -84,16 +90,31 @@ fn services(root: &Path, languages: &[String], report: &mut Report) -> BTreeMap<
 
 fn sources(world: &World<'_>, report: &mut Report) -> (BTreeMap<String, SourceConfig>, Vec<FlowConfig>) {
     let (mut sources, mut flows, mut used) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let mut claimed = BTreeMap::new();
     for (name, file) in files(world.root, "config/sources", report) {
         let mut layers = Layers::of(&[&file]);
         let Some(written) = layers.read::<SourceFile>(report) else { continue };
         used.extend(written.flows.values().filter_map(|flow| flow.mapping.clone()));
-        let (source, its_flows) = source::check(&name, &written, world, &mut Checker { layers: &layers, report });
+        let mut to = Checker { layers: &layers, report };
+        let (source, its_flows) = source::check(&name, &written, world, &mut to);
+        its_flows.iter().for_each(|flow| claims(flow, &mut claimed, &mut to));
         sources.extend(source.map(|source| (name, source)));
         flows.extend(its_flows);
     }
     world.mappings.unused(&used, report);
     (sources, flows)
+}
+
+/// Two flows that want the same folder or queue would take each other's records.
+fn claims(flow: &FlowConfig, claimed: &mut BTreeMap<Claim, FlowName>, to: &mut Checker<'_>) {
+    for claim in flow.plan.claims() {
+        let message = format!("takes `{}`", claim.0);
+        if let Some(first) = claimed.insert(claim, flow.name.clone()) {
+            let message = format!("the flow `{}` {message}, and so does `{first}`", flow.name);
+            let hint = "give each flow its own folder, pattern or queue";
+            to.error(&["flows", &flow.name.flow, "settings"], codes::CLAIMED, message, hint);
+        }
+    }
 }
 
 /// The TOML files of a folder by their names, those that are TOML.
@@ -119,33 +140,4 @@ fn files(root: &Path, folder: &str, report: &mut Report) -> Vec<(String, File)> 
 
 fn parsed(name: &str, text: &str, report: &mut Report) -> Option<File> {
     File::parse(name, text).map_err(|issues| report.extend(issues)).ok()
-}
-
-/// Two flows that want the same folder or queue would take each other's records.
-fn claims(flows: &[FlowConfig], report: &mut Report) {
-    let mut claimed = BTreeMap::new();
-    for flow in flows {
-        for claim in flow.plan.claims() {
-            if let Some(first) = claimed.insert(claim.clone(), &flow.name) {
-                let message = format!("the flows `{first}` and `{}` both take `{}`", flow.name, claim.0);
-                let place = Place::file(format!("config/sources/{}.toml", flow.name.source));
-                let place = place.path(format!("flows.{}.settings", flow.name.flow));
-                let hint = "give each flow its own folder, pattern or queue";
-                report.push(Issue::error(codes::CLAIMED, message).at(place).hint(hint));
-            }
-        }
-    }
-}
-
-/// A client whose scope names a service that does not exist sees less than somebody meant it to.
-fn scopes(hub: &Hub, services: &BTreeMap<String, Service>, report: &mut Report) {
-    for client in &hub.clients {
-        for code in client.scopes.services.iter().flatten().filter(|code| !services.contains_key(*code)) {
-            let message =
-                format!("the client `{}` may see the service `{code}`, which is not in the catalogue", client.name);
-            let place = Place::file("config/guichet.toml").path(format!("clients.{}.services", client.name));
-            let hint = format!("create `config/services/{code}.toml`, or correct the code");
-            report.push(Issue::warning(codes::NO_SERVICE, message).at(place).hint(hint));
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! Whole projects through `check`: everything wrong is found in one run, where it stands.
 
 mod mutated;
+mod together;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -56,11 +57,15 @@ impl Sample {
     pub fn of(files: &[(&str, &str)]) -> Self {
         let sample = Sample(tempfile::tempdir().unwrap());
         for (name, text) in files {
-            let path = sample.0.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
+            sample.write(name, text);
         }
         sample
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
     }
 
     pub fn path(&self) -> &Path {

@@ -37,8 +37,10 @@ fn mutants(text: &str) -> Vec<String> {
 fn a_mutated_project_works_or_says_why() {
     let mut count = 0;
     for (file, text) in FILES {
+        let sample = project(file, text);
         for mutant in mutants(text) {
-            let (_, report) = project(file, &mutant).check(&[]);
+            sample.write(file, &mutant);
+            let (_, report) = sample.check(&[]);
             for issue in report.issues() {
                 assert!(issue.severity == Severity::Warning || issue.hint.is_some(), "{issue} has no hint");
                 assert!(issue.place.file.is_some(), "{issue} has no place");
@@ -55,6 +57,7 @@ fn a_mutated_project_works_or_says_why() {
 #[test]
 fn a_mistyped_key_is_always_found() {
     for (file, text) in FILES {
+        let sample = project(file, text);
         let settings = ["folder", "pattern", "otlp"];
         for (at, line) in text.lines().enumerate().filter(|(_, line)| line.contains(" = ") && !line.starts_with('#')) {
             // settings belong to the connector, which reports its own unknown keys
@@ -63,7 +66,8 @@ fn a_mistyped_key_is_always_found() {
             }
             let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
             lines[at] = format!("x{line}");
-            let said = project(file, &lines.join("\n")).said(&[]);
+            sample.write(file, &lines.join("\n"));
+            let said = sample.said(&[]);
             let expected = format!("E003 {file}:{}:1 ", at + 1);
             assert!(said.iter().any(|said| said.starts_with(&expected)), "{line}: {said:?}");
         }
