@@ -13,3 +13,4 @@ pub mod ledger;
 pub mod mapping;
 pub mod model;
 pub mod store;
+pub mod telemetry;

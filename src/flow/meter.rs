@@ -12,6 +12,7 @@ static COMMIT: LazyLock<Histogram<f64>> = LazyLock::new(|| {
     opentelemetry::global::meter("guichet")
         .f64_histogram("guichet.commit")
         .with_unit("s")
+        .with_boundaries(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
         .with_description("From handing a batch to the store until its transaction is durable")
         .build()
 });
