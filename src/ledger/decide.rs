@@ -89,6 +89,6 @@ fn said_before(history: &[Entry], new: &Candidate) -> Option<usize> {
 }
 
 /// The rank of an entry where it was last said.
-pub fn latest(entry: &Entry) -> Rank {
+pub(super) fn latest(entry: &Entry) -> Rank {
     Rank { major: entry.rank.major.max(entry.confirmed), ..entry.rank }
 }

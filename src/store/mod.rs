@@ -270,6 +270,9 @@ pub trait Store: Send + Sync + 'static {
     /// Gives rows up for good, with an audit row; what was parked behind them is released for retry.
     async fn dismiss(&self, rows: &[QuarantineRow], who: &str, why: &str, now: i64) -> Result<u64, StoreFault>;
 
+    /// What operators did, newest first, before a row.
+    async fn audit(&self, before: Option<i64>, limit: usize) -> Result<Vec<AuditEntry>, StoreFault>;
+
     /// A case.
     async fn case(&self, case: CaseRow) -> Result<Option<CaseDocument>, StoreFault>;
     /// The revision of a case, from memory or an index only.

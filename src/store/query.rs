@@ -164,6 +164,23 @@ impl From<&Issue> for KeptIssue {
     }
 }
 
+/// What an operator did.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct AuditEntry {
+    /// Row.
+    pub row: i64,
+    /// When, microseconds since 1970.
+    pub at: i64,
+    /// Who.
+    pub who: String,
+    /// The verb.
+    pub what: String,
+    /// To what.
+    pub target: String,
+    /// Why.
+    pub why: String,
+}
+
 /// Numbers about the store itself.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct Vitals {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use guichet_sdk::{Code, Digest, Issue};
+use guichet_sdk::{Code, Issue};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::desk::Desk;
@@ -14,7 +14,7 @@ use super::flows::Flow;
 use super::seen::{self, Halves};
 use super::{document, terms};
 use crate::ledger::{self, Candidate, Decision, Entry, Folded};
-use crate::model::{AssertionKind, Audience, CaseRow, MAX_CASES, OrderClass, Phase, RecordRow};
+use crate::model::{AssertionKind, Audience, CaseRow, CaseUpdate, MAX_CASES, OrderClass, Phase, RecordRow};
 use crate::store::{Ending, StoreFault};
 
 /// What became of a record's updates.
@@ -25,12 +25,22 @@ pub(super) enum Applied {
     Refused(Issue),
 }
 
+/// Where the updates of a record come from.
+pub(super) struct Told {
+    /// Digest of the record, in its flow.
+    pub(super) halves: Halves,
+    /// Its kept bytes.
+    pub(super) record: RecordRow,
+    /// Mapping that read it.
+    pub(super) stamp: Arc<str>,
+    /// Row of that stamp.
+    pub(super) mapping: i64,
+}
+
 /// The cases a unit speaks about.
 pub(super) struct CaseBook {
     flow: Arc<Flow>,
     now: i64,
-    stamp: Arc<str>,
-    mapping: i64,
     cases: Vec<Case>,
     by_key: HashMap<String, usize>,
     next: Option<i64>,
@@ -50,6 +60,17 @@ pub(super) struct Case {
     entered: bool,
 }
 
+/// How a record is known when it comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recognised {
+    /// There is nothing new in it.
+    ByDigest,
+    /// It says this one entry again.
+    ByEntry,
+    /// Not at all: several updates would have to be confirmed.
+    Never,
+}
+
 /// What the updates of one record did so far.
 #[derive(Default)]
 struct Effect {
@@ -60,8 +81,8 @@ struct Effect {
 
 impl CaseBook {
     /// An empty book for a unit of this flow.
-    pub(super) fn new(flow: Arc<Flow>, now: i64, stamp: Arc<str>, mapping: i64) -> Self {
-        CaseBook { flow, now, stamp, mapping, cases: Vec::new(), by_key: HashMap::new(), next: None }
+    pub(super) fn new(flow: Arc<Flow>, now: i64) -> Self {
+        CaseBook { flow, now, cases: Vec::new(), by_key: HashMap::new(), next: None }
     }
 
     /// Applies the updates of one record, which are all about one case.
@@ -69,34 +90,30 @@ impl CaseBook {
         &mut self,
         desk: &mut Desk,
         candidates: Vec<Candidate>,
-        digest: &Digest,
-        record: RecordRow,
+        told: &Told,
     ) -> Result<Applied, StoreFault> {
-        let halves = Halves::of(self.flow.row, digest);
-        let snapshot = self.flow.order.class == OrderClass::Snapshot;
-        if !snapshot && !seen::enter(&desk.connection, halves)? {
+        let recognised = self.recognised(&candidates);
+        if recognised == Recognised::ByDigest && !seen::enter(&desk.connection, told.halves)? {
             return Ok(Applied::Ended(Ending::Duplicate));
         }
         let Some(key) = candidates.first().map(|candidate| candidate.update.key.as_str()) else {
             return Ok(Applied::Ended(Ending::Duplicate));
         };
         let at = self.find(desk, key)?;
-        // In a snapshot flow a record is recognised by the one entry it says (again).
-        let known_by = (snapshot && candidates.len() == 1 && candidates[0].update.event.is_none()).then_some(halves);
         let mut effect = Effect::default();
         for (n, mut candidate) in candidates.into_iter().enumerate() {
             if self.flow.order.class == OrderClass::Arrival {
                 // Nothing better exists: what was received later counts as later.
-                (candidate.rank.major, candidate.rank.minor) = (record.0, n as i64);
+                (candidate.rank.major, candidate.rank.minor) = (told.record.0, n as i64);
             }
-            self.decide(&desk.connection, at, candidate, record, known_by, &mut effect)?;
+            self.decide(&desk.connection, at, candidate, told, recognised, &mut effect)?;
         }
         if effect.entered {
             self.change(desk, at)?;
         }
         if let Some(issue) = effect.refused {
-            if !snapshot {
-                seen::withdraw(&desk.connection, halves)?;
+            if recognised == Recognised::ByDigest {
+                seen::withdraw(&desk.connection, told.halves)?;
             }
             return Ok(Applied::Refused(issue));
         }
@@ -105,6 +122,41 @@ impl CaseBook {
             (false, true) => Ending::Superseded,
             (false, false) => Ending::Duplicate,
         }))
+    }
+
+    /// How a record of this flow will be known when it comes again.
+    fn recognised(&self, candidates: &[Candidate]) -> Recognised {
+        let events = candidates.iter().all(|candidate| candidate.update.event.is_some());
+        match self.flow.order.class {
+            OrderClass::Version | OrderClass::Time | OrderClass::Arrival => Recognised::ByDigest,
+            OrderClass::Snapshot if events => Recognised::ByDigest,
+            OrderClass::Snapshot if candidates.len() == 1 => Recognised::ByEntry,
+            OrderClass::Snapshot => Recognised::Never,
+        }
+    }
+
+    /// What a known record of a snapshot flow says, if it says something: the update of the entry its digest stands for,
+    /// with where that came from. `None`: it was the newest of its case, and is confirmed.
+    pub(super) fn said_again(
+        &mut self,
+        desk: &mut Desk,
+        entry: i64,
+        export: i64,
+        halves: Halves,
+    ) -> Result<Option<(Candidate, Told)>, StoreFault> {
+        if seen::confirm(&desk.connection, entry, export)? {
+            if let Some(case) = self.cases.iter_mut().find(|case| case.row == entries::case(entry)) {
+                let confirmed = &mut case.entries[entries::ordinal(entry)].confirmed;
+                *confirmed = (*confirmed).max(export);
+            }
+            return Ok(None);
+        }
+        let Some(said) = entries::get(&desk.connection, &desk.flows, entry)? else { return Ok(None) };
+        let update = CaseUpdate { export: Some(export), ..said.update };
+        let candidate = ledger::prepare(update, self.flow.order, said.rank.minor, export)
+            .map_err(|issue| StoreFault::Failed(issue.message))?;
+        let mapping = desk.stamp(&said.mapping)?;
+        Ok(Some((candidate, Told { halves, record: said.record, stamp: said.mapping, mapping })))
     }
 
     /// The case of a native key, made when nobody spoke of it before.
@@ -138,28 +190,33 @@ impl CaseBook {
         connection: &Connection,
         at: usize,
         candidate: Candidate,
-        record: RecordRow,
-        known_by: Option<Halves>,
+        told: &Told,
+        recognised: Recognised,
         effect: &mut Effect,
     ) -> Result<(), StoreFault> {
         let case = &mut self.cases[at];
+        let by_entry = recognised == Recognised::ByEntry;
         match ledger::decide(&case.entries, &candidate) {
             Decision::Enter { overtaken } => {
-                let newest = case.newest();
                 let export = candidate.rank.major;
-                let Some(entry) = self.enter(connection, at, candidate, record, effect)? else { return Ok(()) };
+                let Some(entry) = self.enter(connection, at, candidate, told, effect)? else { return Ok(()) };
                 effect.moved |= !overtaken;
-                if let Some(halves) = known_by.filter(|_| !overtaken) {
-                    seen::replace(connection, newest, entry, export, halves)?;
+                if by_entry {
+                    seen::said(connection, entry, export, !overtaken)?;
+                }
+                if by_entry && !overtaken {
+                    seen::link(connection, told.halves, entry)?;
                 }
             }
             Decision::Restate(facts) => {
-                effect.moved |= self.enter(connection, at, *facts, record, effect)?.is_some();
+                effect.moved |= self.enter(connection, at, *facts, told, effect)?.is_some();
             }
             Decision::Duplicate { confirmed: Some((said, export)) } => {
+                let entry = entries::key(case.row, said);
                 case.entries[said].confirmed = case.entries[said].confirmed.max(export);
-                if let Some(halves) = known_by {
-                    seen::again(connection, entries::key(case.row, said), export, halves)?;
+                seen::confirm(connection, entry, export)?;
+                if by_entry {
+                    seen::link(connection, told.halves, entry)?;
                 }
             }
             Decision::Duplicate { confirmed: None } => {}
@@ -174,7 +231,7 @@ impl CaseBook {
         connection: &Connection,
         at: usize,
         candidate: Candidate,
-        record: RecordRow,
+        told: &Told,
         effect: &mut Effect,
     ) -> Result<Option<i64>, StoreFault> {
         let case = &mut self.cases[at];
@@ -194,13 +251,13 @@ impl CaseBook {
             kind: AssertionKind::Observed,
             source: self.flow.name.source.clone(),
             flow: self.flow.name.flow.clone(),
-            record,
-            mapping: self.stamp.clone(),
+            record: told.record,
+            mapping: told.stamp.clone(),
             recorded_at: self.now,
             update,
         };
         let id = entries::key(case.row, case.entries.len());
-        entries::insert(connection, id, (self.flow.row, self.mapping), &entry, &json)?;
+        entries::insert(connection, id, (self.flow.row, told.mapping), &entry, &json)?;
         case.entries.push(entry);
         effect.entered = true;
         Ok(Some(id))
@@ -273,12 +330,6 @@ impl Case {
 
     fn exists(&self) -> bool {
         self.revision > 0
-    }
-
-    /// The key of the entry that is the latest in the order.
-    fn newest(&self) -> Option<i64> {
-        let newest = self.entries.iter().enumerate().max_by_key(|(_, entry)| ledger::latest(entry));
-        newest.map(|(ordinal, _)| entries::key(self.row, ordinal))
     }
 }
 

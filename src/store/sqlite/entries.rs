@@ -18,6 +18,16 @@ pub(super) fn key(case: CaseRow, ordinal: usize) -> i64 {
     case.0 << ORDINAL_BITS | ordinal as i64
 }
 
+/// The case of an entry.
+pub(super) fn case(key: i64) -> CaseRow {
+    CaseRow(key >> ORDINAL_BITS)
+}
+
+/// The place of an entry in the history of its case.
+pub(super) fn ordinal(key: i64) -> usize {
+    (key & ((1 << ORDINAL_BITS) - 1)) as usize
+}
+
 /// Appends an entry; `data` is its update as JSON.
 pub(super) fn insert(
     connection: &Connection,
@@ -52,13 +62,22 @@ pub(super) fn insert(
 
 /// The history of a case, in the order of entering: the place of an entry is its ordinal.
 pub(super) fn load(connection: &Connection, flows: &Flows, case: CaseRow) -> Result<Vec<Entry>, StoreFault> {
+    between(connection, flows, key(case, 0), key(case, (1 << ORDINAL_BITS) - 1))
+}
+
+/// One entry.
+pub(super) fn get(connection: &Connection, flows: &Flows, key: i64) -> Result<Option<Entry>, StoreFault> {
+    Ok(between(connection, flows, key, key)?.pop())
+}
+
+fn between(connection: &Connection, flows: &Flows, first: i64, last: i64) -> Result<Vec<Entry>, StoreFault> {
     let mut statement = connection.prepare_cached(
         "SELECT e.flow, e.kind, e.major, e.minor, e.progress, e.record, m.stamp, e.recorded_at, e.key, e.content, e.tie,
                 e.data, s.export
          FROM entry e JOIN mapping m ON m.id = e.mapping LEFT JOIN said s ON s.entry = e.id
          WHERE e.id BETWEEN ?1 AND ?2 ORDER BY e.id",
     )?;
-    let mut rows = statement.query(params![key(case, 0), key(case, (1 << ORDINAL_BITS) - 1)])?;
+    let mut rows = statement.query([first, last])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         entries.push(read(row, flows)?);

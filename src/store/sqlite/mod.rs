@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file, one writer thread, readers beside it. Nothing here decides: `ledger` does.
 
 mod alias;
+mod audit;
 mod case;
 mod desk;
 mod document;
@@ -42,8 +43,8 @@ use self::unit::Unit;
 use self::vitals::Commits;
 use self::writer::{Grouping, Writer};
 use super::{
-    CaseDocument, CasePage, CaseQuery, Change, Committed, FlowRow, FlowStanding, KeptRecord, QuarantineEntry,
-    QuarantineFilter, QuarantineRow, Store, StoreFault, Vitals, Work,
+    AuditEntry, CaseDocument, CasePage, CaseQuery, Change, Committed, FlowRow, FlowStanding, KeptRecord,
+    QuarantineEntry, QuarantineFilter, QuarantineRow, Store, StoreFault, Vitals, Work,
 };
 use crate::ledger::Entry;
 use crate::model::{CaseRow, ChangeKind, FlowName, Order, RecordRow, Seal};
@@ -221,6 +222,10 @@ impl Store for Sqlite {
     async fn dismiss(&self, rows: &[QuarantineRow], who: &str, why: &str, now: i64) -> Result<u64, StoreFault> {
         let (rows, who, why) = (rows.to_vec(), who.to_owned(), why.to_owned());
         self.writer.call(rows.len(), move |desk| quarantine::dismiss(&desk.connection, &rows, &who, &why, now)).await
+    }
+
+    async fn audit(&self, before: Option<i64>, limit: usize) -> Result<Vec<AuditEntry>, StoreFault> {
+        self.shared.readers.read(|connection| Ok(audit::list(connection, before, limit)?))
     }
 
     async fn case(&self, case: CaseRow) -> Result<Option<CaseDocument>, StoreFault> {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use guichet_sdk::{Code, Digest, Issue};
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter, types::Value};
 
+use super::audit;
 use super::flows::Flows;
 use crate::model::RecordRow;
 use crate::store::{FlowRow, Held, KeptIssue, QuarantineEntry, QuarantineFilter, QuarantineRow, StoreFault};
@@ -222,18 +223,10 @@ pub(super) fn dismiss(
                 "UPDATE flow SET open = open - 1, parked = parked - ?2, quarantined = quarantined + ?2 WHERE id = ?1",
             )?
             .execute([flow, parked])?;
-        audit(connection, now, who, "quarantine.dismiss", &row.0.to_string(), why)?;
+        audit::write(connection, now, who, "quarantine.dismiss", &row.0.to_string(), why)?;
         dismissed += 1;
     }
     Ok(dismissed)
-}
-
-/// Writes down what an operator did.
-fn audit(connection: &Connection, at: i64, who: &str, what: &str, target: &str, why: &str) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT INTO audit (at, who, what, target, why) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![at, who, what, target, why])
-        .map(drop)
 }
 
 /// Held rows, oldest first.

@@ -143,48 +143,49 @@ pub(super) fn list(
 
 /// Forgets the bytes of the next blocks received before a time, after a block; how many records, and the last block.
 pub(super) fn forget(connection: &Connection, before: i64, after: i64) -> Result<(u64, Option<i64>), StoreFault> {
-    let blocks: Vec<(i64, i64)> = connection
+    let blocks: Vec<i64> = connection
         .prepare_cached(
-            "SELECT id, records FROM raw INDEXED BY raw_kept WHERE data IS NOT NULL AND at < ?1 AND id > ?2
+            "SELECT id FROM raw INDEXED BY raw_kept WHERE data IS NOT NULL AND at < ?1 AND id > ?2
              ORDER BY at, id LIMIT ?3",
         )?
-        .query_map(params![before, after, FORGET_BLOCKS as i64], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![before, after, FORGET_BLOCKS as i64], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     let mut forgotten = 0;
-    for (block, records) in &blocks {
-        forgotten += forget_block(connection, *block, *records)?;
+    for block in &blocks {
+        forgotten += forget_block(connection, *block)?;
     }
-    Ok((forgotten, blocks.iter().map(|(block, _)| *block).max()))
+    Ok((forgotten, blocks.into_iter().max()))
 }
 
 /// Forgets a block but for what is held in it; how many records.
-fn forget_block(connection: &Connection, block: i64, records: i64) -> Result<u64, StoreFault> {
+fn forget_block(connection: &Connection, block: i64) -> Result<u64, StoreFault> {
     let held: Vec<i64> = connection
         .prepare_cached("SELECT record FROM quarantine WHERE held < 2 AND record BETWEEN ?1 AND ?2")?
-        .query_map([block << SLOT_BITS, (block + 1 << SLOT_BITS) - 1], |row| row.get(0))?
+        .query_map([block << SLOT_BITS, ((block + 1) << SLOT_BITS) - 1], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    if held.is_empty() {
-        connection.prepare_cached("UPDATE raw SET data = NULL WHERE id = ?1")?.execute([block])?;
-        return Ok(records as u64);
+    let (records, before, data): (i64, i64, Vec<u8>) = connection
+        .prepare_cached("SELECT records, forgotten, data FROM raw WHERE id = ?1")?
+        .query_row([block], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let kept = if held.is_empty() { None } else { Some(keep(&data, block, &held)?) };
+    let forgotten = records - held.len() as i64;
+    if forgotten > before {
+        connection
+            .prepare_cached("UPDATE raw SET data = ?2, forgotten = ?3 WHERE id = ?1")?
+            .execute(params![block, kept, forgotten])?;
     }
-    let data: Vec<u8> =
-        connection.prepare_cached("SELECT data FROM raw WHERE id = ?1")?.query_row([block], |row| row.get(0))?;
+    Ok((forgotten - before).max(0) as u64)
+}
+
+/// The block with only these records in it.
+fn keep(data: &[u8], block: i64, held: &[i64]) -> Result<Vec<u8>, StoreFault> {
     let mut plain = Vec::new();
-    let mut forgotten = 0;
-    for (place, record) in unpack(&data)?.iter().enumerate() {
-        match record {
-            Some(record) if held.contains(&(block << SLOT_BITS | place as i64)) => write(&mut plain, record)?,
-            Some(_) => {
-                forgotten += 1;
-                plain.extend(FORGOTTEN.to_le_bytes());
-            }
+    for (place, record) in unpack(data)?.iter().enumerate() {
+        match record.as_ref().filter(|_| held.contains(&(block << SLOT_BITS | place as i64))) {
+            Some(record) => write(&mut plain, record)?,
             None => plain.extend(FORGOTTEN.to_le_bytes()),
         }
     }
-    if forgotten > 0 {
-        connection.prepare_cached("UPDATE raw SET data = ?2 WHERE id = ?1")?.execute(params![block, pack(&plain)?])?;
-    }
-    Ok(forgotten)
+    pack(&plain)
 }
 
 fn write(plain: &mut Vec<u8>, record: &Record) -> Result<(), StoreFault> {

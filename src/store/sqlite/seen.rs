@@ -2,13 +2,14 @@
 //! a narrow table, the second is compared; two digests that share the first half leave the later one unknown, which costs a
 //! mapping and changes nothing.
 //!
-//! In snapshot flows a digest is known only while it is the newest content of its case: `1 = A, 2 = B, 3 = A` must map the
-//! third record, because it moves the case back. And a known record still says something there: that its content stood in
-//! that export too. This is written beside the entry (`said`), where a late export finds it.
+//! In snapshot flows a known record still says something: that its content stood in that export too. Where it is the newest
+//! content of its case, that is noted beside the entry (`said`), and a late export finds it there; where it is not
+//! (`1 = A, 2 = B, 3 = A`), the record moves the case back, and what it says is read from the entry it said before.
 
 use guichet_sdk::Digest;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::entries;
 use crate::store::FlowRow;
 
 /// A digest as kept.
@@ -32,7 +33,7 @@ pub(super) fn known(connection: &Connection, halves: Halves) -> rusqlite::Result
     Ok(entry(connection, halves)?.is_some())
 }
 
-/// The entry that a record of this digest says again (`Some(None)`: known, but about no entry).
+/// The entry that a record of this digest says (`Some(None)`: known, but about no single entry).
 pub(super) fn entry(connection: &Connection, halves: Halves) -> rusqlite::Result<Option<Option<i64>>> {
     connection
         .prepare_cached("SELECT entry FROM seen WHERE d = ?1 AND tail = ?2")?
@@ -42,8 +43,10 @@ pub(super) fn entry(connection: &Connection, halves: Halves) -> rusqlite::Result
 
 /// Makes a digest known; `false` when exactly this one was.
 pub(super) fn enter(connection: &Connection, halves: Halves) -> rusqlite::Result<bool> {
-    let new = insert(connection, halves, None)?;
-    Ok(new || !known(connection, halves)?)
+    let rows = connection
+        .prepare_cached("INSERT OR IGNORE INTO seen (d, tail) VALUES (?1, ?2)")?
+        .execute([halves.d, halves.tail])?;
+    Ok(rows == 1 || !known(connection, halves)?)
 }
 
 /// Makes a digest unknown again.
@@ -51,61 +54,41 @@ pub(super) fn withdraw(connection: &Connection, halves: Halves) -> rusqlite::Res
     connection.prepare_cached("DELETE FROM seen WHERE d = ?1 AND tail = ?2")?.execute([halves.d, halves.tail]).map(drop)
 }
 
-/// The newest content of a case is now this entry, said by a record of this digest; the one before is known no more.
-pub(super) fn replace(
-    connection: &Connection,
-    before: Option<i64>,
-    entry: i64,
-    export: i64,
-    halves: Halves,
-) -> rusqlite::Result<()> {
-    if let Some(before) = before.filter(|before| *before != entry) {
-        unlink(connection, before)?;
-    }
-    insert(connection, halves, Some(entry))?;
-    connection
-        .prepare_cached("INSERT INTO said (entry, export, d) VALUES (?1, ?2, ?3)")?
-        .execute(params![entry, export, halves.d])
-        .map(drop)
-}
-
-/// An entry was said again, in this export, by a record of this digest.
-pub(super) fn again(connection: &Connection, entry: i64, export: i64, halves: Halves) -> rusqlite::Result<()> {
-    unlink(connection, entry)?;
-    insert(connection, halves, Some(entry))?;
+/// A record of this digest says this entry.
+pub(super) fn link(connection: &Connection, halves: Halves, entry: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO said (entry, export, d) VALUES (?1, ?2, ?3)
-             ON CONFLICT (entry) DO UPDATE SET export = max(export, ?2), d = ?3",
+            "INSERT INTO seen (d, tail, entry) VALUES (?1, ?2, ?3)
+             ON CONFLICT (d) DO UPDATE SET entry = ?3 WHERE tail = ?2 AND entry IS NOT ?3",
         )?
-        .execute(params![entry, export, halves.d])
+        .execute([halves.d, halves.tail, entry])
         .map(drop)
 }
 
-/// A known record says its entry again, in this export. Reading one export twice writes nothing.
-pub(super) fn confirm(connection: &Connection, entry: i64, export: i64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE said SET export = ?2 WHERE entry = ?1 AND export < ?2")?
-        .execute([entry, export])
-        .map(drop)
-}
-
-/// Makes the digest unknown by which an entry is known.
-fn unlink(connection: &Connection, entry: i64) -> rusqlite::Result<()> {
-    let d: Option<Option<i64>> = connection
-        .prepare_cached("SELECT d FROM said WHERE entry = ?1")?
-        .query_row([entry], |row| row.get(0))
-        .optional()?;
-    if let Some(Some(d)) = d {
-        connection.prepare_cached("DELETE FROM seen WHERE d = ?1 AND entry = ?2")?.execute([d, entry])?;
-        connection.prepare_cached("UPDATE said SET d = NULL WHERE entry = ?1")?.execute([entry])?;
+/// An entry was said in this export; if it is the newest of its case now, no other one is.
+pub(super) fn said(connection: &Connection, entry: i64, export: i64, newest: bool) -> rusqlite::Result<()> {
+    if newest && entries::ordinal(entry) > 0 {
+        let first = entries::key(entries::case(entry), 0);
+        connection
+            .prepare_cached("UPDATE said SET newest = 0 WHERE entry >= ?1 AND entry < ?2 AND newest")?
+            .execute([first, entry])?;
     }
-    Ok(())
+    connection
+        .prepare_cached("INSERT INTO said (entry, export, newest) VALUES (?1, ?2, ?3)")?
+        .execute(params![entry, export, newest])
+        .map(drop)
 }
 
-fn insert(connection: &Connection, halves: Halves, entry: Option<i64>) -> rusqlite::Result<bool> {
-    let rows = connection
-        .prepare_cached("INSERT OR IGNORE INTO seen (d, tail, entry) VALUES (?1, ?2, ?3)")?
-        .execute(params![halves.d, halves.tail, entry])?;
-    Ok(rows == 1)
+/// The newest entry of a case was said again, in this export; `false` if it is not the newest. Reading one export twice
+/// writes nothing.
+pub(super) fn confirm(connection: &Connection, entry: i64, export: i64) -> rusqlite::Result<bool> {
+    let known: Option<(i64, bool)> = connection
+        .prepare_cached("SELECT export, newest FROM said WHERE entry = ?1")?
+        .query_row([entry], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((before, true)) = known else { return Ok(false) };
+    if export > before {
+        connection.prepare_cached("UPDATE said SET export = ?2 WHERE entry = ?1")?.execute([entry, export])?;
+    }
+    Ok(true)
 }

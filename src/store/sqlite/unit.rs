@@ -6,7 +6,7 @@ use std::sync::Arc;
 use guichet_sdk::{Code, Cursor, Digest, Issue};
 use rusqlite::params;
 
-use super::case::{Applied, CaseBook};
+use super::case::{Applied, CaseBook, Told};
 use super::desk::Desk;
 use super::flows::Flow;
 use super::quarantine::{self, Holding, Open, Reason};
@@ -72,7 +72,7 @@ pub(super) fn commit(desk: &mut Desk, mut unit: Unit) -> Result<Committed, Store
     }
     let pieces = std::mem::take(&mut unit.pieces);
     let open = Tally::open(&desk.connection, unit.flow)?;
-    let cases = CaseBook::new(flow.clone(), now, unit.mapping.clone(), mapping);
+    let cases = CaseBook::new(flow.clone(), now);
     let mut run = Run { desk, flow, unit: &unit, now, mapping, blocks, tally: Tally::from(open), cases };
     let mut endings = Vec::with_capacity(pieces.len());
     for (at, piece) in pieces.into_iter().enumerate() {
@@ -154,36 +154,34 @@ impl Run<'_> {
 
     fn judge(&mut self, piece: Piece, record: RecordRow, held: Option<Open>) -> Result<Verdict, StoreFault> {
         match piece.reading {
-            Reading::Known => self.known(&piece.digest, piece.export).map(Verdict::Ended),
+            Reading::Known => self.known(&piece.digest, piece.export, held),
             Reading::Refused(refusal) => Ok(Verdict::Held(Reason::refused(refusal.case_key, true, &refusal.issues))),
-            Reading::Mapped(candidates) => self.mapped(candidates, &piece.digest, record, held),
-        }
-    }
-
-    /// A record whose digest was known when it was read. In a snapshot flow it confirms its entry in this export.
-    fn known(&mut self, digest: &Digest, export: i64) -> Result<Ending, StoreFault> {
-        if self.flow.order.class != OrderClass::Snapshot {
-            return Ok(Ending::Duplicate);
-        }
-        match seen::entry(&self.desk.connection, Halves::of(self.unit.flow, digest))? {
-            Some(Some(entry)) => seen::confirm(&self.desk.connection, entry, export)?,
-            Some(None) => {}
-            None => {
-                return Err(StoreFault::Busy(
-                    "a record counted as known until a unit before it changed its case; read the batch again".into(),
-                ));
+            Reading::Mapped(candidates) => {
+                let halves = Halves::of(self.unit.flow, &piece.digest);
+                let told = Told { halves, record, stamp: self.unit.mapping.clone(), mapping: self.mapping };
+                self.mapped(candidates, &told, held)
             }
         }
-        Ok(Ending::Duplicate)
     }
 
-    fn mapped(
-        &mut self,
-        candidates: Vec<Candidate>,
-        digest: &Digest,
-        record: RecordRow,
-        held: Option<Open>,
-    ) -> Result<Verdict, StoreFault> {
+    /// A record whose digest is known. In a snapshot flow it confirms its entry in this export, or says it anew.
+    fn known(&mut self, digest: &Digest, export: i64, held: Option<Open>) -> Result<Verdict, StoreFault> {
+        let duplicate = Verdict::Ended(Ending::Duplicate);
+        if self.flow.order.class != OrderClass::Snapshot {
+            return Ok(duplicate);
+        }
+        let halves = Halves::of(self.unit.flow, digest);
+        let Some(entry) = seen::entry(&self.desk.connection, halves)? else {
+            return Err(StoreFault::Failed("a record handed over as known is not known".into()));
+        };
+        let Some(entry) = entry else { return Ok(duplicate) };
+        match self.cases.said_again(self.desk, entry, export, halves)? {
+            Some((candidate, told)) => self.mapped(vec![candidate], &told, held),
+            None => Ok(duplicate),
+        }
+    }
+
+    fn mapped(&mut self, candidates: Vec<Candidate>, told: &Told, held: Option<Open>) -> Result<Verdict, StoreFault> {
         let Some(first) = candidates.first() else { return Ok(Verdict::Ended(Ending::Duplicate)) };
         let key = first.update.key.clone();
         if candidates.iter().any(|candidate| candidate.update.key != key) {
@@ -198,7 +196,7 @@ impl Run<'_> {
             }
         }
         let major = first.rank.major;
-        match self.cases.apply(self.desk, candidates, digest, record)? {
+        match self.cases.apply(self.desk, candidates, told)? {
             Applied::Ended(ending) => {
                 if ending == Ending::Applied && self.unit.supersedes && self.tally.anything_open() {
                     self.supersede(&key, major, held)?;

@@ -11,9 +11,7 @@ use crate::ledger;
 use crate::model::{
     Audience, CaseRow, CaseUpdate, Facts, FlowName, Moment, Order, OrderClass, Phase, Precision, StatusClaim,
 };
-use crate::store::{
-    Committed, Counts, Ending, FlowRow, Item, QuarantineFilter, QuarantineRow, Reading, Store, StoreFault, Work,
-};
+use crate::store::{Committed, Counts, Ending, FlowRow, Item, QuarantineFilter, QuarantineRow, Reading, Store, Work};
 
 /// The hub's time in a test: it moves with every unit.
 static CLOCK: AtomicI64 = AtomicI64::new(1_700_000_000_000_000);
@@ -141,11 +139,6 @@ impl Hub {
         let columns = (case.phase, case.waiting_on, case.outcome, case.service, case.confidentiality, case.source_code);
         Some(format!("{body}\n{}\n{}\n{columns:?}", case.status, case.staff))
     }
-}
-
-/// Waits for a busy or failing store to say so.
-pub(crate) fn is_busy<T: std::fmt::Debug>(outcome: Result<T, StoreFault>) -> bool {
-    matches!(outcome, Err(StoreFault::Busy(_)))
 }
 
 pub(crate) fn record(text: &str, export: Option<i64>) -> Record {

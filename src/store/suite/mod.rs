@@ -4,11 +4,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod cases;
+mod durability;
 mod hub;
 mod intake;
+mod quarantine;
 
+pub(crate) use cases::*;
+pub(crate) use durability::*;
 pub(crate) use hub::*;
 pub(crate) use intake::*;
+pub(crate) use quarantine::*;
 
 use super::{Store, StoreFault};
 
@@ -42,7 +48,30 @@ macro_rules! store_suite {
             repetition_gives_byte_equal_documents_by_arrival
             a_late_update_enters_the_history_and_never_moves_the_head
             exports_end_with_the_newest_one_in_any_order
-            an_export_read_ahead_of_its_commit_is_read_again
+            a_known_record_still_moves_its_case_back
+            a_conflict_is_held_and_the_first_is_kept
+            later_records_of_a_refused_case_are_parked_and_released
+            a_newer_snapshot_supersedes_what_was_held
+            a_held_record_delivered_again_is_a_duplicate
+            a_retry_moves_the_counts
+            dismissing_writes_an_audit_and_frees_what_waited
+            one_record_speaks_about_one_case
+            i1_counts_always_sum_to_what_was_received
+            i7_the_feed_is_gap_free_and_ordered_under_concurrent_flows
+            the_cursor_commits_with_its_data
+            nothing_is_visible_before_commit
+            a_case_is_found_under_every_number_it_has
+            terms_follow_the_facts
+            a_list_is_scoped_filtered_and_newest_first
+            a_text_search_continues_where_it_stopped
+            paging_loses_no_case_that_did_not_change
+            revisions_are_right_from_memory_and_after_a_reopen
+            reopening_keeps_everything
+            a_second_process_is_refused
+            raw_records_are_kept_word_for_word_and_forgotten_in_time
+            dropped_callers_leave_a_consistent_store
+            closing_finishes_what_is_under_way
+            a_pause_and_its_reason_survive
         }
     };
 }

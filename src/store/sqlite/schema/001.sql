@@ -80,12 +80,12 @@ CREATE TABLE entry (
 ) STRICT;
 
 -- Digests of records that need no mapping: d = first half mixed with the flow, tail = second half (both are compared).
--- Snapshot flows name the entry that a record of this digest says again.
+-- In snapshot flows with the entry that a record of this digest says.
 CREATE TABLE seen (d INTEGER PRIMARY KEY, tail INTEGER NOT NULL, entry INTEGER) STRICT;
 
--- Snapshot flows only: the highest export an entry was said in, and the digest it is known by while it is the newest of
--- its case. Keyed like `entry`, because exports come in much the same order: confirming a thousand cases touches few pages.
-CREATE TABLE said (entry INTEGER PRIMARY KEY, export INTEGER NOT NULL, d INTEGER) STRICT;
+-- Snapshot flows only: the highest export an entry was said in, and whether it is the newest of its case. Keyed like
+-- `entry`, because exports come in much the same order: confirming a thousand cases touches few pages.
+CREATE TABLE said (entry INTEGER PRIMARY KEY, export INTEGER NOT NULL, newest INTEGER NOT NULL) STRICT;
 
 -- Wholes (files) read to their end.
 CREATE TABLE finished (flow INTEGER NOT NULL, digest BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (flow, digest))
@@ -93,7 +93,12 @@ CREATE TABLE finished (flow INTEGER NOT NULL, digest BLOB NOT NULL, at INTEGER N
 
 -- Records as received, many in one compressed block; a record row = block << 12 | place. Data goes when its time is over.
 CREATE TABLE raw (
-  id INTEGER PRIMARY KEY, flow INTEGER NOT NULL, at INTEGER NOT NULL, records INTEGER NOT NULL, data BLOB
+  id INTEGER PRIMARY KEY,
+  flow INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  records INTEGER NOT NULL,
+  forgotten INTEGER NOT NULL DEFAULT 0,
+  data BLOB
 ) STRICT;
 -- Replay reads the blocks of one flow (a row per block, not per record).
 CREATE INDEX raw_flow ON raw (flow);
