@@ -6,10 +6,10 @@ use guichet_sdk::{Document, Issue, Node, Refusal};
 use super::Mapping;
 use super::codes::ABSENT;
 use super::compile::{Field, Scope, Walk};
+use super::coverage::Seen;
 use super::draft::{Draft, Item};
 use super::eval::{Scene, Stop};
 use super::fields::{Part, StatusField, Target};
-use super::table::Seen;
 use super::transform::Unfit;
 use super::value::Value;
 use crate::model::{CaseUpdate, Facts, Moment};
@@ -81,7 +81,12 @@ impl Run {
                 Ok(value) if value.is_blank() => {
                     Err(stop(field, scene, Unfit::new(ABSENT, "is empty, and it is required")))
                 }
-                Ok(value) => set(field.target, &field.own, value).map_err(|unfit| stop(field, scene, unfit)),
+                Ok(value) => {
+                    if let Some(seen) = scene.seen {
+                        seen.field(field);
+                    }
+                    set(field.target, &field.own, value).map_err(|unfit| stop(field, scene, unfit))
+                }
                 Err(stop) => Err(stop),
             };
             if let Err(stop) = done {

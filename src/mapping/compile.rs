@@ -6,18 +6,20 @@ use std::sync::Arc;
 use guichet_sdk::Issue;
 use guichet_sdk::settings::nearest;
 
-use super::ast::{Arg, Expr, ExprKind};
+use super::ast::Expr;
 use super::check::{Checker, Typed};
 use super::codes::{SETTING, TYPES, UNKNOWN_FIELD, WORD};
 use super::date::{Calendar, Fold, Gap};
 use super::fields::{CaseField, Form, Part, Spec, Target, UpdateField, Vocabulary};
+use super::golden::Test;
 use super::op::Op;
 use super::parser::{parse, parse_path};
 use super::path::{Path, Step};
 use super::site::{File, Site};
 use super::table::{self, Table};
 use super::value::{Kind, Type};
-use super::written::{Entry, Fields, List, Report, Rows, Text, Written, WrittenTable, read};
+use super::words::{Known, words};
+use super::written::{Entry, Fields, List, Report, Rows, Text, Written, WrittenTable, WrittenTest, read};
 use super::{Beside, Mapping};
 
 /// A compiled part: its `[let]`s, then its fields.
@@ -75,41 +77,41 @@ pub fn compile(name: &str, text: &str, beside: Beside<'_>) -> Result<Mapping, Ve
         fold: Fold::Reject,
         forms: Vec::new(),
     }));
-    let mut compiler = Compiler { checker: Checker::new(name, &calendar, &tables), exprs: Vec::new() };
-    let mapping = compiler.mapping(&written);
-    let mut checker = compiler.checker;
+    let mut compiler =
+        Compiler { checker: Checker::new(name, &calendar, &tables), exprs: Vec::new(), services: BTreeSet::new() };
+    let (record, updates, lists) = compiler.mapping(&written);
+    let tests = compiler.tests(&written);
+    let Compiler { mut checker, services, .. } = compiler;
     for (name, table) in &tables {
         let read = checker.columns_read.remove(name).unwrap_or_default();
         table.check_columns(&read, &mut checker.issues);
     }
-    let mut issues = std::mem::take(&mut report.issues);
+    let mut issues = report.issues;
     issues.append(&mut checker.issues);
+    let Some(format) = written.format.clone().filter(|_| issues.is_empty()) else { return Err(in_order(issues)) };
+    let paths_read = checker.paths_read.into_iter().collect();
+    Ok(Mapping {
+        stamp: written.stamp.as_str().into(),
+        format,
+        file: name.into(),
+        services: services.into_iter().collect(),
+        record,
+        updates,
+        lists,
+        tables: tables.into_values().collect(),
+        paths_read,
+        ignored: written.ignored.clone(),
+        tests,
+    })
+}
+
+/// Problems in the order of the file, each once.
+fn in_order(mut issues: Vec<Issue>) -> Vec<Issue> {
     issues.sort_by(|a, b| {
         (&a.place.file, a.place.line, a.place.column).cmp(&(&b.place.file, b.place.line, b.place.column))
     });
     issues.dedup();
-    let paths_read: BTreeSet<Vec<String>> = std::mem::take(&mut checker.paths_read).into_iter().collect();
-    drop(checker);
-    match (issues.is_empty(), written.format) {
-        (true, Some(format)) => {
-            let (record, updates, lists) = mapping;
-            let tables = tables.into_values().collect();
-            let (ignored, tests) = (written.ignored, written.tests);
-            Ok(Mapping {
-                stamp: written.stamp.into(),
-                format,
-                file: name.into(),
-                record,
-                updates,
-                lists,
-                tables,
-                paths_read,
-                ignored,
-                tests,
-            })
-        }
-        (_, _) => Err(issues),
-    }
+    issues
 }
 
 fn compile_table(table: WrittenTable, file: &File<'_>, beside: Beside<'_>, report: &mut Report<'_>) -> Table {
@@ -132,6 +134,8 @@ struct Compiler<'c> {
     checker: Checker<'c>,
     /// The expressions of `[let]`, beside their types in the checker.
     exprs: Vec<Option<Expr>>,
+    /// Services written as literals.
+    services: BTreeSet<String>,
 }
 
 impl<'c> Compiler<'c> {
@@ -168,6 +172,8 @@ impl<'c> Compiler<'c> {
                 return None;
             }
         };
+        // Walking a list reads nothing of it yet.
+        self.checker.paths_read.pop();
         if !path.many {
             let hint = format!("write `{}[*]`", path.text);
             self.checker.error(TYPES, path.site, "`each` is a list", Some(hint));
@@ -222,6 +228,9 @@ impl<'c> Compiler<'c> {
         }
         let (expr, typed) = compiled?;
         let typed = typed?;
+        if spec.target == Target::Case(CaseField::Service) {
+            self.services.extend(words(&expr, &self.known(), false).into_iter().map(|word| word.text));
+        }
         self.fits(entry, spec, &expr, typed.ty).then(|| Field {
             name: entry.name.as_str().into(),
             target: spec.target,
@@ -263,92 +272,66 @@ impl<'c> Compiler<'c> {
             self.checker.error(TYPES, site, format!("`{name}` is required, and this may be empty"), Some(hint));
         }
         if let Form::Word(vocabulary) = spec.form {
-            self.words(expr, vocabulary, name, false);
+            self.check_words(expr, vocabulary, spec);
         }
         self.checker.issues.len() == before
     }
 
-    /// Checks the words an expression can give, as far as they are written down: literals, pairs, cells of tables.
-    fn words(&mut self, expr: &Expr, vocabulary: Vocabulary, field: &str, is_default: bool) {
-        match &expr.kind {
-            ExprKind::Text(word) => {
-                self.word(word, vocabulary, field, |checker, issue| {
-                    checker.issues.push(issue.at(expr.site.place(checker.file)))
-                });
-                if is_default && vocabulary == Vocabulary::Phase && word == "unknown" {
-                    let message = "`?? 'unknown'` hides what is not mapped";
-                    let hint = "leave it out: what has no meaning goes to quarantine until somebody says what it means"
-                        .to_owned();
-                    self.checker.error(WORD, expr.site, message, Some(hint));
-                }
+    /// Checks the words an expression can give, as far as they are written down.
+    fn check_words(&mut self, expr: &Expr, vocabulary: Vocabulary, spec: &Spec) {
+        let (field, file) = (spec.name, self.checker.file);
+        for word in words(expr, &self.known(), false) {
+            let place = word.place.unwrap_or_else(|| word.site.place(file));
+            if word.is_default && vocabulary == Vocabulary::Phase && word.text == "unknown" {
+                let hint = "leave it out: what has no meaning goes to quarantine until somebody says what it means";
+                let issue = Issue::error(WORD, "`?? 'unknown'` hides what is not mapped");
+                self.checker.issues.push(issue.at(place).hint(hint));
+            } else if !vocabulary.words().contains(&&*word.text) && (spec.required || !word.text.is_empty()) {
+                let what = vocabulary.name();
+                let message = format!("`{}` is not a {what}, and `{field}` takes no other word", word.text);
+                let hint = match nearest(&word.text, vocabulary.words().iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known are `{}`", vocabulary.words().join("`, `")),
+                };
+                self.checker.issues.push(Issue::error(WORD, message).at(place).hint(hint));
             }
-            ExprKind::Let(name) => {
-                if let Some(at) = self.checker.lets.iter().rposition(|(known, _)| known == name) {
-                    if let Some(expr) = self.exprs[at].take() {
-                        self.words(&expr, vocabulary, field, is_default);
-                        self.exprs[at] = Some(expr);
-                    }
-                }
-            }
-            ExprKind::If(three) => {
-                self.words(&three[1], vocabulary, field, is_default);
-                self.words(&three[2], vocabulary, field, is_default);
-            }
-            ExprKind::Default(two) => {
-                self.words(&two[0], vocabulary, field, is_default);
-                self.words(&two[1], vocabulary, field, true);
-            }
-            ExprKind::Pipe(_, call) => match (&*call.name, call.args.as_slice()) {
-                ("map", pairs) => {
-                    for pair in pairs {
-                        if let Arg::Pair(_, value) = pair {
-                            self.words(value, vocabulary, field, false);
-                        }
-                    }
-                }
-                (
-                    "code",
-                    [
-                        Arg::Value(Expr { kind: ExprKind::Text(table), .. }),
-                        Arg::Value(Expr { kind: ExprKind::Text(column), .. }),
-                        ..,
-                    ],
-                ) => {
-                    self.column(table, column, vocabulary, field);
-                }
-                _ => {}
-            },
-            ExprKind::Number(_)
-            | ExprKind::Path(_)
-            | ExprKind::Exists(_)
-            | ExprKind::Sum(_)
-            | ExprKind::Equal(..)
-            | ExprKind::And(_)
-            | ExprKind::Or(_)
-            | ExprKind::Not(_)
-            | ExprKind::In(..) => {}
         }
     }
 
-    fn column(&mut self, table: &str, column: &str, vocabulary: Vocabulary, field: &str) {
-        let Some(table) = self.checker.tables.get(table).map(Arc::clone) else { return };
-        let Some(column) = table.column(column) else { return };
-        for (word, place) in table.cells(column) {
-            self.word(word, vocabulary, field, |checker, issue| checker.issues.push(issue.at(place)));
-        }
+    fn known(&self) -> Known<'_> {
+        let lets = self.checker.lets.iter().map(|(name, _)| *name).zip(&self.exprs).collect();
+        Known { lets, tables: self.checker.tables }
     }
 
-    fn word(&mut self, word: &str, vocabulary: Vocabulary, field: &str, push: impl FnOnce(&mut Checker<'c>, Issue)) {
-        if vocabulary.words().contains(&word) {
-            return;
+    /// The `[[test]]` blocks.
+    fn tests(&mut self, written: &Written) -> Vec<Test> {
+        written.tests.iter().map(|test| self.test(test)).collect()
+    }
+
+    fn test(&mut self, written: &WrittenTest) -> Test {
+        let mut set = Vec::new();
+        for entry in &written.set {
+            let text = format!("'{}'", entry.name);
+            match parse_path(&entry.name, &File::new("", &text).inside(0..text.len(), &entry.name)) {
+                Ok(path) => set.push((path, entry.text.value.clone())),
+                Err((_, issue)) => self.checker.issues.push(issue.at(entry.site.place(self.checker.file))),
+            }
         }
-        let issue =
-            Issue::error(WORD, format!("`{word}` is not a {}, and `{field}` takes no other word", vocabulary.name()));
-        let hint = match nearest(word, vocabulary.words().iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known are `{}`", vocabulary.words().join("`, `")),
-        };
-        push(&mut self.checker, issue.hint(hint));
+        for entry in &written.expect_fields {
+            if let Err(near) = Part::Record.find(&entry.name) {
+                let hint = near.map(|near| format!("did you mean `{near}`?"));
+                self.checker.error(UNKNOWN_FIELD, entry.site, format!("`{}` is not a field", entry.name), hint);
+            }
+        }
+        let pairs = |entries: &[Entry]| entries.iter().map(|e| (e.name.clone(), e.text.value.clone())).collect();
+        Test {
+            name: written.name.clone(),
+            site: written.site,
+            input: written.input.clone(),
+            set,
+            expect_fields: pairs(&written.expect_fields),
+            expect_quarantine: written.expect_quarantine.clone(),
+        }
     }
 
     /// Checks that what belongs together is there.

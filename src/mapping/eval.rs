@@ -3,8 +3,8 @@
 
 use guichet_sdk::{Issue, Node};
 
+use super::coverage::Seen;
 use super::site::Site;
-use super::table::Seen;
 use super::value::Value;
 
 /// What expressions see.

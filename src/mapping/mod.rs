@@ -11,10 +11,12 @@ mod ast;
 mod check;
 mod codes;
 mod compile;
+pub mod coverage;
 mod date;
 mod draft;
 mod eval;
 mod fields;
+pub mod golden;
 mod lexer;
 mod op;
 mod parser;
@@ -23,6 +25,7 @@ mod site;
 mod table;
 mod transform;
 mod value;
+mod words;
 mod written;
 
 #[cfg(test)]
@@ -35,8 +38,8 @@ use guichet_sdk::{Document, Format, Issue, Refusal};
 
 use crate::model::CaseUpdate;
 use compile::{Scope, Walk};
+use golden::Test;
 use table::Table;
-use written::Test;
 
 /// A compiled mapping.
 pub struct Mapping {
@@ -45,6 +48,7 @@ pub struct Mapping {
     /// How its records are written.
     pub format: Format,
     file: Arc<str>,
+    services: Vec<String>,
     record: Scope,
     updates: Option<Walk>,
     lists: Vec<Walk>,
@@ -65,13 +69,14 @@ impl Mapping {
 
     /// Whether it ever sets a canonical field (`update.version`), at the top or in `[updates]`; `check` compares this
     /// with the order of the flow.
-    pub fn sets(&self, _field: &str) -> bool {
-        true
+    pub fn sets(&self, field: &str) -> bool {
+        let updates = self.updates.iter().flat_map(|walk| &walk.scope.fields);
+        self.record.fields.iter().chain(updates).any(|known| &*known.name == field)
     }
 
     /// The service codes it writes as literals (`case.service = "'permit'"`); `check` looks for them in the catalogue.
     pub fn services(&self) -> &[String] {
-        &[]
+        &self.services
     }
 
     /// Applies it to a document: the updates of one case, in the order of the record.

@@ -164,7 +164,7 @@ impl Lookup {
         match self.table.find(code, day) {
             Ok(row) => {
                 if let Some(seen) = scene.seen {
-                    seen.note(&self.table, row);
+                    seen.row(&self.table, row);
                 }
                 Ok(row.cell(self.column).map_or(Value::Empty, |text| Value::Text(text.into())))
             }

@@ -25,13 +25,7 @@ pub fn parse(text: &str, sites: &Inside) -> Result<Expr, (Site, Issue)> {
 
 /// Reads a whole expression that must be a path.
 pub fn parse_path(text: &str, sites: &Inside) -> Result<Path, (Site, Issue)> {
-    read(text, sites, |parser| {
-        let at = parser.offset();
-        match parser.primary()?.kind {
-            ExprKind::Path(path) => Ok(path),
-            _ => Err((at, Issue::error(EXPRESSION, "a path is expected here").hint("write a path such as `a/b[*]`"))),
-        }
-    })
+    read(text, sites, |parser| parser.path())
 }
 
 fn read<T>(text: &str, sites: &Inside, what: impl FnOnce(&mut Parser<'_>) -> Parsed<T>) -> Result<T, (Site, Issue)> {

@@ -1,7 +1,6 @@
 //! Code tables: what a source's codes mean, and since when. Looked up on the source's civil date. Refuses rows that
 //! contradict each other, and never answers for a code it does not have.
 
-use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -133,13 +132,16 @@ impl Table {
         holes.map(|row| row.site).min().map(|site| site.place(&self.file))
     }
 
-    /// Rows that never served, by place; for the coverage report.
-    pub fn unseen(&self, seen: &Seen) -> Vec<Place> {
-        let seen = seen.rows.borrow();
+    /// Where its rows stand, in their order.
+    pub fn rows(&self) -> Vec<Site> {
         let mut sites: Vec<Site> = self.rows.values().flatten().map(|row| row.site).collect();
-        sites.retain(|site| !seen.contains(&(self.name.clone(), *site)));
         sites.sort_unstable();
-        sites.into_iter().map(|site| site.place(&self.file)).collect()
+        sites
+    }
+
+    /// The file its rows are written in.
+    pub fn file(&self) -> &str {
+        &self.file
     }
 
     /// Columns that no expression reads although they look like one that is read, or like one every table has.
@@ -160,19 +162,6 @@ impl Row {
     /// The cell of a column.
     pub fn cell(&self, column: usize) -> Option<&str> {
         self.cells[column].as_ref().map(|(text, _)| &**text)
-    }
-}
-
-/// The rows that served; kept while goldens run.
-#[derive(Default)]
-pub struct Seen {
-    rows: RefCell<BTreeSet<(Box<str>, Site)>>,
-}
-
-impl Seen {
-    /// Notes that a row served.
-    pub fn note(&self, table: &Table, row: &Row) {
-        self.rows.borrow_mut().insert((table.name.clone(), row.site));
     }
 }
 

@@ -139,7 +139,12 @@ fn fixed(source: &mut Section<'_, '_>, report: &mut Report<'_>) -> Option<Shape>
     Some(Shape::Fixed { fields, prefix, terminator: terminator(source, report) })
 }
 
+/// `terminator = "/"`, or a table that says for which lines.
 fn terminator(source: &mut Section<'_, '_>, report: &mut Report<'_>) -> Option<Terminator> {
+    if source.holds_text("terminator") {
+        let text = source.needed_text("terminator", report)?;
+        return Some(Terminator { text: text.value, starts: Vec::new() });
+    }
     let mut section = source.section("terminator", report)?;
     let text = section.needed_text("text", report);
     let starts = section.texts("starts", report).into_iter().map(|text| text.value).collect();

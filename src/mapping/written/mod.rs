@@ -41,7 +41,7 @@ pub struct Written {
     /// `[coverage] ignore`.
     pub ignored: Vec<String>,
     /// `[[test]]`.
-    pub tests: Vec<Test>,
+    pub tests: Vec<WrittenTest>,
 }
 
 /// Expressions of one part.
@@ -88,8 +88,6 @@ pub struct Text {
 pub struct WrittenTable {
     /// Name.
     pub name: String,
-    /// Where it starts.
-    pub site: Site,
     /// Its rows, or the file beside the mapping that holds them.
     pub rows: Rows,
 }
@@ -103,8 +101,7 @@ pub enum Rows {
 }
 
 /// A `[[test]]` block.
-#[derive(Debug, Clone)]
-pub struct Test {
+pub struct WrittenTest {
     /// Name.
     pub name: String,
     /// Where it stands.
@@ -112,9 +109,9 @@ pub struct Test {
     /// Sample it starts from.
     pub input: String,
     /// Paths of the document that are changed first.
-    pub set: Vec<(String, String)>,
+    pub set: Vec<Entry>,
     /// Fields of the last update with a status (or of the only one), and what they must be.
-    pub expect_fields: Vec<(String, String)>,
+    pub expect_fields: Vec<Entry>,
     /// Code with which the record must be refused.
     pub expect_quarantine: Option<String>,
 }
@@ -220,7 +217,7 @@ fn tables(section: Option<Section<'_, '_>>, report: &mut Report<'_>) -> Vec<Writ
             }
         };
         table.finish(report);
-        tables.push(WrittenTable { name, site, rows });
+        tables.push(WrittenTable { name, rows });
     }
     tables
 }
@@ -232,7 +229,7 @@ fn coverage(section: Option<Section<'_, '_>>, report: &mut Report<'_>) -> Vec<St
     ignored.into_iter().map(|text| text.value).collect()
 }
 
-fn read_test(mut section: Section<'_, '_>, report: &mut Report<'_>) -> Option<Test> {
+fn read_test(mut section: Section<'_, '_>, report: &mut Report<'_>) -> Option<WrittenTest> {
     let site = section.site(report);
     let name = section.needed_text("name", report);
     let input = section.needed_text("input", report);
@@ -244,13 +241,12 @@ fn read_test(mut section: Section<'_, '_>, report: &mut Report<'_>) -> Option<Te
         let hint = "write `expect_fields = { … }` or `expect_quarantine = \"E042\"`".to_owned();
         report.error(SETTING, site, "a test expects either fields or a quarantine", Some(hint));
     }
-    let pairs = |entries: Vec<Entry>| entries.into_iter().map(|entry| (entry.name, entry.text.value)).collect();
-    Some(Test {
+    Some(WrittenTest {
         name: name?.value,
         site,
         input: input?.value,
-        set: pairs(set),
-        expect_fields: pairs(fields),
+        set,
+        expect_fields: fields,
         expect_quarantine: quarantine.map(|code| code.value),
     })
 }

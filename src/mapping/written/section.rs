@@ -168,6 +168,11 @@ impl<'t, 'd> Section<'t, 'd> {
         children
     }
 
+    /// Whether a key holds a text rather than a table.
+    pub fn holds_text(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.get_ref().is_str())
+    }
+
     /// A text.
     pub fn text(&mut self, key: &'static str, report: &mut Report<'_>) -> Option<Text> {
         let value = self.value(key)?;
