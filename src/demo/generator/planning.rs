@@ -133,9 +133,9 @@ impl Planning {
             files.push(planning.file(&format!("ADS_{}.xml", last.strftime("%Y%m%d")), &chosen, until));
             from = until;
         }
-        // The file of a month was once put down twice, under another name: no record of it may count again.
-        let (name, twice) = (files[6].name.replace(".xml", "_copie.xml"), files[6].clone());
-        files.insert(7, Dropped { name, expected: Expected::default(), ..twice });
+        // The file of a month was once put down twice, under another name.
+        let twice = files[6].clone();
+        files.insert(7, Dropped { name: twice.name.replace(".xml", "_copie.xml"), ..twice });
         (planning, files)
     }
 

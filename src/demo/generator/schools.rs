@@ -96,7 +96,7 @@ impl Schools {
     }
 
     /// A few children's files move, and the whole list is exported again.
-    pub fn live(&mut self, now: DateTime, _tick: u64) -> Dropped {
+    pub fn live(&mut self, now: DateTime) -> Dropped {
         for _ in 0..3 {
             self.register.live(now);
         }

@@ -130,7 +130,7 @@ impl Tax {
         }
         if truncated {
             // The tape of the last run ended in the middle of a line.
-            text.push_str("1TS2300001099TS\r\n");
+            text.push_str("1TS2399999001\r\n");
             expected.records += 1;
             expected.quarantined += 1;
         }
