@@ -250,6 +250,9 @@ impl Store for MemoryStore {
     async fn records(&self, _: FlowRow, _: RecordRow, _: usize) -> Result<Vec<KeptRecord>, StoreFault> {
         Ok(Vec::new())
     }
+    async fn audit(&self, _: Option<i64>, _: usize) -> Result<Vec<AuditEntry>, StoreFault> {
+        Ok(Vec::new())
+    }
     async fn dismiss(&self, rows: &[QuarantineRow], _: &str, _: &str, _: i64) -> Result<u64, StoreFault> {
         let mut state = self.0.lock().unwrap();
         for row in rows {

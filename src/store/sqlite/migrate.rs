@@ -22,7 +22,7 @@ fn run(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<usize
         Some(rusqlite::ErrorCode::NotADatabase) => refuse(Code("E233"), "the file is not a database", path),
         _ => refuse(Code("E235"), format!("the schema cannot be brought up to date: {error}"), path),
     };
-    let version = recognise(connection, path, steps.len()).map_err(|error| error.unwrap_or_else(&failed))?;
+    let version = recognise(connection, path, steps.len()).map_err(|error| error.unwrap_or_else(failed))?;
     check_history(connection, &steps[..version])
         .map_err(failed)?
         .map_err(|step| refuse(Code("E232"), format!("schema step {step} is not the one this program knows"), path))?;

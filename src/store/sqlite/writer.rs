@@ -79,7 +79,7 @@ pub(super) struct Grouping {
 
 /// The handle of the writer's thread.
 pub(super) struct Writer {
-    jobs: Mutex<Option<mpsc::Sender<Queued>>>,
+    jobs: Mutex<Option<mpsc::SyncSender<Queued>>>,
     room: Arc<Semaphore>,
     thread: Mutex<Option<JoinHandle<()>>>,
     ended: watch::Receiver<bool>,
@@ -94,7 +94,7 @@ impl Writer {
         changed: watch::Sender<i64>,
         lock: Lock,
     ) -> Result<Writer, StoreFault> {
-        let (jobs, waiting) = mpsc::channel();
+        let (jobs, waiting) = mpsc::sync_channel(WAITING_JOBS);
         let (end, ended) = watch::channel(false);
         let mut clerk = Clerk { desk, grouping, commits, changed };
         let run = move || {
