@@ -19,8 +19,8 @@ const MAY_USE: &[(&str, Option<&[&str]>)] = &[
     // the board of flows is where their state is read; clients and bounds come from the configuration
     ("api", Some(&["config", "flow", "store", "ledger", "mapping", "model"])),
     ("telemetry", Some(&["config", "flow", "store", "ledger", "model"])),
-    // a generator of departments: it knows files and services, not the hub
-    ("demo", Some(&["model"])),
+    // departments that drop files, and an account of what arrives: it watches the hub as an operator would
+    ("demo", Some(&["config", "flow", "store", "ledger", "mapping", "model"])),
     ("app", None),
     ("cli", None),
     ("main", None),
