@@ -32,7 +32,7 @@ impl Source {
     /// Whether the file holds nothing but tests.
     pub fn only_tests(&self) -> bool {
         let parts: Vec<_> = self.path.split('/').collect();
-        let folder = parts[..parts.len() - 1].contains(&"tests");
+        let folder = parts[..parts.len() - 1].iter().any(|part| ["tests", "suite"].contains(part));
         folder || parts.last() == Some(&"tests.rs") || self.path.starts_with("connectors/testkit/")
     }
 
