@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::format::Format;
-use crate::issue::Issue;
+use crate::issue::{Code, Issue};
 use crate::record::{Digest, Record};
 
 /// Where a flow stands in its source: opaque JSON text of the connector, committed with the records it covers.
@@ -68,6 +69,41 @@ pub trait Plan: Send + Sync {
     fn claims(&self) -> Vec<Claim>;
     /// Touches the world.
     async fn open(&self, memory: Arc<dyn Memory>) -> Result<Connection, Fault>;
+    /// The circuit breaker in front of its peer, where it has one: read at any time, also while nothing is open.
+    fn breaker(&self) -> Option<Arc<dyn BreakerView>> {
+        None
+    }
+}
+
+/// What an operator sees of a circuit breaker; read, never waited for.
+pub trait BreakerView: Send + Sync {
+    /// How it stands now.
+    fn look(&self) -> BreakerLook;
+}
+
+/// How a circuit breaker stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BreakerLook {
+    /// Its state.
+    pub state: BreakerState,
+    /// Failures in a row.
+    pub failures: u32,
+    /// How long until a probe is let through; `None` unless it is open.
+    pub probe_in: Option<Duration>,
+    /// The code of the failure that opened it; `None` while it is closed.
+    pub because: Option<Code>,
+}
+
+/// State of a circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerState {
+    /// Requests go through.
+    Closed,
+    /// Requests are refused here, to let the peer recover.
+    Open,
+    /// One probe is under way; its outcome decides.
+    HalfOpen,
 }
 
 /// What the hub remembers for a connector: the digests of wholes (files) already processed to their end.

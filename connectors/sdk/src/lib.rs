@@ -1,7 +1,8 @@
 //! The traits and vocabulary a connector is written against.
 //!
 //! Holds records, documents, the formats that turn one into the other, issues, faults, secrets and the connector
-//! contract. No network and no file system here: connectors do the I/O, the hub does the deciding.
+//! contract. No network here, and of the file system only secrets where their references point: connectors do the I/O,
+//! the hub does the deciding.
 
 pub mod codes;
 pub mod contract;

@@ -3,12 +3,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
+
+use crate::issue::{Code, Issue, Place as At};
 
 /// A secret value; `Debug` and `Display` print `***`.
 #[derive(Clone)]
@@ -51,7 +53,31 @@ pub enum SecretRef {
 impl SecretRef {
     /// What is said about a secret in plain text.
     pub const PLAIN: &str = "a secret is written in plain text";
+    /// A secret that is not where its reference points.
+    pub const ABSENT: Code = Code("E316");
     const HINT: &str = "write `{ file = \"path\" }` or `{ env = \"VARIABLE\" }`";
+}
+
+impl SecretRef {
+    /// Reads the secret, relative files against `base`. The one look at the world in this crate: every connector opens
+    /// with it, at each open, so that a rotated secret is taken up by a reopen.
+    pub fn read(&self, base: &Path) -> Result<Secret, Issue> {
+        let (text, shown) = match self {
+            SecretRef::Env(name) => (std::env::var(name).ok(), format!("the environment variable `{name}`")),
+            SecretRef::File(path) => {
+                (std::fs::read_to_string(base.join(path)).ok(), format!("the file `{}`", path.display()))
+            }
+        };
+        let secret = text.map(|text| Secret::new(&text)).filter(|secret| !secret.expose().is_empty());
+        secret.ok_or_else(|| {
+            let issue = Issue::error(SecretRef::ABSENT, format!("{shown} holds no secret: absent, unreadable or empty"));
+            let place = match self {
+                SecretRef::Env(_) => At::default(),
+                SecretRef::File(path) => At::file(path.display().to_string()),
+            };
+            issue.at(place).hint("put the secret there, readable by the hub, or point the reference elsewhere")
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for SecretRef {
@@ -152,6 +178,14 @@ mod tests {
     fn a_secret_never_shows() {
         let secret = Secret::new("s3cret\n");
         assert_eq!((secret.expose(), format!("{secret} {secret:?}").as_str()), ("s3cret", "*** ***"));
+    }
+
+    #[test]
+    fn an_absent_secret_is_told_by_its_place() {
+        let absent = SecretRef::Env("GUICHET_TEST_NO_SUCH_SECRET".into()).read(Path::new("/")).unwrap_err();
+        assert!(absent.message.contains("GUICHET_TEST_NO_SUCH_SECRET"), "{absent}");
+        let absent = SecretRef::File("no/such".into()).read(Path::new("/")).unwrap_err();
+        assert_eq!((absent.code, absent.place.file.as_deref()), (SecretRef::ABSENT, Some("no/such")));
     }
 
     #[test]

@@ -1,0 +1,68 @@
+//! One request as a value, and its answer. Pure: nothing here touches the network.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use reqwest::header::{self, HeaderMap};
+use reqwest::{Method, StatusCode, Url};
+
+/// A request without its credentials: those are added on the way out and never seen by a connector or a log.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+    /// Repeating it changes nothing at the peer: it may be retried.
+    pub repeatable: bool,
+    /// What issues call its answer (`GET /issues.json?page=2`).
+    pub about: Arc<str>,
+}
+
+impl Call {
+    /// A repeatable request without a body.
+    pub fn get(url: Url) -> Self {
+        Call::new(Method::GET, url, Bytes::new(), true)
+    }
+
+    /// A request with a body.
+    pub fn new(method: Method, url: Url, body: Bytes, repeatable: bool) -> Self {
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let about = format!("{method} {}{query}", url.path()).into();
+        Call { method, url, headers: HeaderMap::new(), body, repeatable, about }
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What it answers.
+    pub about: Arc<str>,
+    /// The address that answered.
+    pub url: Url,
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, unpacked.
+    pub body: Bytes,
+    /// It says that there is nothing: the body holds no records.
+    pub empty: bool,
+}
+
+impl Answer {
+    /// The content type without its parameters, in lower case; empty when the peer gives none.
+    pub fn content_type(&self) -> String {
+        let value = text(&self.headers, header::CONTENT_TYPE.as_str());
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+}
+
+/// A header as text; empty when absent or not text.
+pub fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
