@@ -35,7 +35,7 @@ impl Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let binary = UNITS.iter().take(3).rev().find(|(_, unit)| self.0 > 0 && self.0 % unit == 0);
+        let binary = UNITS.iter().take(3).rev().find(|(_, unit)| self.0 > 0 && self.0.is_multiple_of(*unit));
         match binary {
             Some((word, unit)) => write!(f, "{} {word}", self.0 / unit),
             None => write!(f, "{} B", self.0),

@@ -68,6 +68,23 @@ fn two_flows_may_not_take_the_same_thing() {
 }
 
 #[test]
+fn an_order_needs_its_field() {
+    let f = "config/sources/permits.toml";
+    for (order, code) in [("version", "E015"), ("time", "E015"), ("arrival", "E021")] {
+        assert_eq!(
+            project(&[flow("a", order, "in")], &["permit"]).said(&[]),
+            [format!("{code} {f}:7:9 `flows.a.order`")]
+        );
+    }
+}
+
+#[test]
+fn services_of_mappings_are_looked_for_in_the_catalogue() {
+    let said = project(&[flow("a", "snapshot", "in")], &["permits"]).said(&[]);
+    assert_eq!(said, ["E016 mappings/permits/dossier/mapping.toml `fields.case.service`"]);
+}
+
+#[test]
 fn an_unused_mapping_and_an_unkept_contract_are_warnings() {
     let slow = "[flows.a]\nmapping = 'permits/dossier'\nschedule = { every = '2d' }\norder = 'snapshot'\nsettings = { folder = 'x' }\n";
     let sample = project(&[slow.to_owned()], &["permit"]);
