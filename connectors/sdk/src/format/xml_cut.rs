@@ -151,6 +151,7 @@ impl XmlCut {
             if self.current.as_ref().is_some_and(|current| current.flaw.is_some()) {
                 return self.find_end_of_broken(intake);
             }
+            self.inside(intake);
             self.give_up_oversize(intake);
             if self.scanned == intake.bytes().len() {
                 return self.at_end(intake);
@@ -214,6 +215,44 @@ impl XmlCut {
                 Ok(())
             }
             None => Err(issue),
+        }
+    }
+
+    /// The common case, fast: text and matching tags inside a record. Stops before anything else.
+    fn inside(&mut self, intake: &Intake) {
+        let Some(Current { depth, kept: None, .. }) = self.current else {
+            return;
+        };
+        if self.section.is_some() {
+            return;
+        }
+        let (bytes, limit) = (intake.bytes(), self.limits.record_bytes);
+        while self.scanned < bytes.len() && self.scanned <= limit {
+            let rest = &bytes[self.scanned..bytes.len().min(self.scanned.saturating_add(limit))];
+            if let [b'<', b'/', name @ ..] = rest {
+                let last = self.open.last();
+                if self.open.depth() <= depth + 1 || !name.starts_with(last) || name.get(last.len()) != Some(&b'>') {
+                    return;
+                }
+                self.scanned += last.len() + 3;
+                self.open.pop();
+                continue;
+            }
+            match markup(rest) {
+                Markup::Text(length) => self.scanned += length,
+                Markup::Open(tag) if self.open.depth() - depth < self.limits.depth => {
+                    if !tag.is_empty() {
+                        self.open.push(tag.name(rest));
+                    }
+                    self.scanned += tag.length;
+                }
+                Markup::Open(_)
+                | Markup::Close(_)
+                | Markup::Section { .. }
+                | Markup::Doctype
+                | Markup::More
+                | Markup::Bad(..) => return,
+            }
         }
     }
 
