@@ -248,10 +248,12 @@ impl JsonCut {
     /// Reads a key of an object on the path; false where it is not whole yet.
     fn key(&mut self, intake: &mut Intake) -> Result<bool, Issue> {
         let mut scan = Scan { at: 1, depth: 0, in_string: true, open: 0, close: 0 };
-        if !scan.find_end(intake.bytes(), intake.ended()) {
-            if scan.at > self.limits.record_bytes {
-                return Err(too_large(self.limits.record_bytes).at(intake.spot().place()));
-            }
+        let whole = scan.find_end(intake.bytes(), intake.ended());
+        if scan.at > self.limits.record_bytes {
+            let message = format!("a key is longer than {} bytes", self.limits.record_bytes);
+            return Err(Issue::error(Code("E103"), message).at(intake.spot().place()).hint("is a quote missing?"));
+        }
+        if !whole {
             return Ok(false);
         }
         let spot = intake.spot();

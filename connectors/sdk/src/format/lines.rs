@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use memchr::memchr2;
 
-use super::csv::{drop_line, line_end};
+use super::csv::drop_line;
+use super::csv_scan::line_end;
 use super::framer::Step;
 use super::intake::{Intake, Spot};
 use super::{Limits, Terminator, too_large};

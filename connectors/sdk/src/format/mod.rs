@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::issue::{Code, Issue};
 
 mod charset;
+mod check;
 mod csv;
 mod csv_row;
+mod csv_scan;
 mod entries;
 mod fixed;
 mod framer;
@@ -20,6 +22,7 @@ mod reader;
 mod tests;
 mod xml_cut;
 mod xml_scan;
+mod xml_scope;
 mod xml_tree;
 
 pub use framer::{Cut, Framer, Mark};
@@ -139,7 +142,7 @@ pub(crate) struct Misread {
 /// The issue of a record larger than allowed.
 pub(crate) fn too_large(limit: usize) -> Issue {
     Issue::error(Code("E103"), format!("record is larger than {limit} bytes; only its beginning is kept"))
-        .hint("check the record boundary, or raise the record limit of the flow")
+        .hint("check the record boundary, or raise `record_bytes` in `[source]`")
 }
 
 /// The issue of nesting that goes too deep.

@@ -7,7 +7,8 @@ use memchr::memmem;
 use super::framer::{Mark, Step};
 use super::intake::{Intake, Spot};
 use super::xml_scan::{Attribute, Attributes, Markup, Section, Tag, markup, split_name, unescape};
-use super::{Limits, charset, too_deep, too_large};
+use super::xml_scope::{Open, Scopes, declared, declared_prefix, undeclared};
+use super::{Limits, charset, check, too_deep, too_large};
 use crate::issue::{Code, Issue};
 
 /// Which element is a record.
@@ -18,46 +19,6 @@ enum Boundary {
     Element { local: Vec<u8>, namespace: Option<String> },
     /// A name whose prefix the mapping does not declare.
     Undeclared(String),
-}
-
-/// A namespace declaration of an open element.
-struct Scope {
-    depth: usize,
-    prefix: String,
-    uri: String,
-}
-
-/// The names of the open elements, in one allocation.
-#[derive(Default)]
-struct Open {
-    names: Vec<u8>,
-    starts: Vec<usize>,
-}
-
-impl Open {
-    fn push(&mut self, name: &[u8]) {
-        self.starts.push(self.names.len());
-        self.names.extend_from_slice(name);
-    }
-
-    fn pop(&mut self) {
-        if let Some(start) = self.starts.pop() {
-            self.names.truncate(start);
-        }
-    }
-
-    fn depth(&self) -> usize {
-        self.starts.len()
-    }
-
-    fn get(&self, depth: usize) -> &[u8] {
-        let end = self.starts.get(depth + 1).copied().unwrap_or(self.names.len());
-        self.starts.get(depth).map_or(&[], |start| &self.names[*start..end])
-    }
-
-    fn last(&self) -> &[u8] {
-        self.starts.last().map_or(&[], |start| &self.names[*start..])
-    }
 }
 
 /// The record being cut.
@@ -75,11 +36,7 @@ pub(crate) struct XmlCut {
     boundary: Boundary,
     limits: Limits,
     open: Open,
-    scopes: Vec<Scope>,
-    /// The namespace declarations around the records, as XML.
-    scope: String,
-    /// `scope` is older than `scopes`.
-    scope_stale: bool,
+    scopes: Scopes,
     /// Bytes of the buffer already followed.
     scanned: usize,
     section: Option<Section>,
@@ -102,9 +59,7 @@ impl XmlCut {
             boundary,
             limits,
             open: Open::default(),
-            scopes: Vec::new(),
-            scope: String::new(),
-            scope_stale: false,
+            scopes: Scopes::default(),
             scanned: 0,
             section: None,
             current: None,
@@ -114,17 +69,14 @@ impl XmlCut {
 
     /// The namespace declarations in scope around the records.
     pub(crate) fn scope(&self) -> &str {
-        &self.scope
+        self.scopes.text()
     }
 
     pub(crate) fn save(&self, mark: &mut Mark) {
         mark.past = self.past;
         let depth = self.current.as_ref().map_or(self.open.depth(), |current| current.depth);
         mark.open = (0..depth)
-            .map(|depth| {
-                let name = String::from_utf8_lossy(self.open.get(depth)).into_owned();
-                name + &declarations(self.scopes.iter().filter(|scope| scope.depth == depth))
-            })
+            .map(|depth| String::from_utf8_lossy(self.open.get(depth)).into_owned() + &self.scopes.of(depth))
             .collect();
     }
 
@@ -132,20 +84,15 @@ impl XmlCut {
         self.past = mark.past;
         for tag in &mark.open {
             let end = tag.find(' ').unwrap_or(tag.len());
-            let depth = self.open.depth();
-            let declared = declared(&tag[end..]);
-            self.scopes.extend(declared.into_iter().map(|(prefix, uri)| Scope { depth, prefix, uri }));
+            self.scopes.declare(self.open.depth(), declared(&tag[end..]));
             self.open.push(&tag.as_bytes()[..end]);
         }
-        self.scope = declarations(self.visible());
+        self.scopes.refresh();
     }
 
     pub(crate) fn step(&mut self, intake: &mut Intake) -> Result<Step, Issue> {
         if let Boundary::Undeclared(record) = &self.boundary {
-            let message = format!("the prefix of `record = \"{record}\"` is not declared");
-            return Err(
-                Issue::error(Code("E105"), message).hint("declare it under `namespaces` in `[source]` of the mapping")
-            );
+            return Err(check::undeclared_record(record));
         }
         loop {
             if self.current.as_ref().is_some_and(|current| current.flaw.is_some()) {
@@ -360,16 +307,10 @@ impl XmlCut {
         }
         let depth = self.open.depth();
         let place = || intake.spot_at(self.scanned).place();
-        let before = self.scopes.len();
-        let checked = outer_attributes(intake, attributes);
-        let declared = checked.iter().flatten().cloned();
-        self.scopes.extend(declared.map(|(prefix, uri)| Scope { depth, prefix, uri }));
-        if self.is_record(name) {
+        let own = outer_attributes(intake, attributes);
+        if self.is_record(name, own.as_deref().unwrap_or_default()) {
             // What is wrong with its attributes is told by its reader, and spoils this record only.
-            self.scopes.truncate(before);
-            if std::mem::take(&mut self.scope_stale) {
-                self.scope = declarations(self.visible());
-            }
+            self.scopes.refresh();
             self.current = Some(Current { depth, spot: intake.spot(), kept: None, flaw: None });
             self.open.push(name);
             self.scanned += length;
@@ -379,15 +320,14 @@ impl XmlCut {
             }
             return Ok(None);
         }
-        checked.map_err(|issue| issue.at(place()))?;
+        self.scopes.declare(depth, own.map_err(|issue| issue.at(place()))?);
         if let Some(prefix) = self.undeclared(name, attributes) {
             return Err(undeclared(&prefix).at(place()));
         }
         if empty {
-            self.scopes.truncate(before);
+            self.scopes.close(depth);
             self.past = depth == 0;
         } else {
-            self.scope_stale |= self.scopes.len() > before;
             self.open.push(name);
         }
         self.followed(intake, length);
@@ -415,9 +355,7 @@ impl XmlCut {
             return Ok(Some(self.finish(intake)));
         }
         if self.current.is_none() {
-            let before = self.scopes.len();
-            self.scopes.retain(|scope| scope.depth < depth);
-            self.scope_stale |= self.scopes.len() < before;
+            self.scopes.close(depth);
             self.past = depth == 0;
         }
         self.followed(intake, length);
@@ -497,23 +435,18 @@ impl XmlCut {
         Ok(Step::Done)
     }
 
-    fn is_record(&self, name: &[u8]) -> bool {
+    /// Whether an element of this name, with declarations of its own, is a record.
+    fn is_record(&self, name: &[u8], own: &[(String, String)]) -> bool {
         match &self.boundary {
             Boundary::Root => self.open.depth() == 0,
             Boundary::Undeclared(_) => false,
             Boundary::Element { local, namespace } => {
                 let (prefix, found) = split_name(name);
-                found == local && namespace.as_deref().is_none_or(|uri| self.resolve(prefix) == Some(uri))
+                let own = own.iter().find(|(known, _)| known.as_bytes() == prefix).map(|(_, uri)| uri.as_str());
+                let is = |uri: &String| own.or_else(|| self.scopes.resolve(prefix)) == Some(uri);
+                found == local && namespace.as_ref().is_none_or(is)
             }
         }
-    }
-
-    fn resolve(&self, prefix: &[u8]) -> Option<&str> {
-        // Most prefixes are empty: comparing lengths first spares the comparison of nothing with nothing.
-        let is = |scope: &&Scope| {
-            scope.prefix.len() == prefix.len() && (prefix.is_empty() || scope.prefix.as_bytes() == prefix)
-        };
-        self.scopes.iter().rev().find(is).map(|scope| scope.uri.as_str())
     }
 
     /// A prefix of this tag that no open element declares.
@@ -522,15 +455,8 @@ impl XmlCut {
         std::iter::once(name)
             .chain(attributes)
             .map(|name| split_name(name).0)
-            .find(|prefix| !matches!(*prefix, b"" | b"xml" | b"xmlns") && self.resolve(prefix).is_none())
+            .find(|prefix| !matches!(*prefix, b"" | b"xml" | b"xmlns") && self.scopes.resolve(prefix).is_none())
             .map(|prefix| String::from_utf8_lossy(prefix).into_owned())
-    }
-
-    /// The declarations that are not overridden further in.
-    fn visible(&self) -> impl Iterator<Item = &Scope> {
-        let scopes = &self.scopes;
-        let last = |index: usize, scope: &Scope| !scopes[index + 1..].iter().any(|later| later.prefix == scope.prefix);
-        scopes.iter().enumerate().filter(move |(index, scope)| last(*index, scope)).map(|(_, scope)| scope)
     }
 }
 
@@ -549,42 +475,6 @@ fn outer_attributes(intake: &Intake, attributes: &[u8]) -> Result<Vec<(String, S
     Ok(declared)
 }
 
-/// The prefix an `xmlns` attribute declares; empty for the default namespace.
-pub(crate) fn declared_prefix(attribute: &[u8]) -> Option<&[u8]> {
-    let rest = attribute.strip_prefix(b"xmlns")?;
-    if rest.is_empty() { Some(rest) } else { rest.strip_prefix(b":") }
-}
-
-/// Reads what `declarations` wrote.
-pub(crate) fn declared(attributes: &str) -> Vec<(String, String)> {
-    let read = |attribute: Attribute<'_>| {
-        let prefix = String::from_utf8_lossy(declared_prefix(attribute.name)?).into_owned();
-        let uri = unescape(attributes.get(attribute.value_at..)?.get(..attribute.value.len())?).ok()?;
-        Some((prefix, uri.into_owned()))
-    };
-    Attributes::of(attributes.as_bytes()).flatten().filter_map(read).collect()
-}
-
-/// Declarations as XML attributes.
-fn declarations<'a>(scopes: impl Iterator<Item = &'a Scope>) -> String {
-    scopes
-        .map(|Scope { prefix, uri, .. }| {
-            let colon = if prefix.is_empty() { "" } else { ":" };
-            let uri = uri.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('\n', "&#10;");
-            format!(" xmlns{colon}{prefix}=\"{uri}\"")
-        })
-        .collect()
-}
-
 fn is_declaration(bytes: &[u8]) -> bool {
     bytes.strip_prefix(b"<?xml").is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_whitespace))
-}
-
-/// The issue of a prefix without declaration.
-pub(crate) fn undeclared(prefix: &str) -> Issue {
-    let hint = match prefix {
-        "xsi" => "the source must write `xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"` on this element or around it".to_owned(),
-        _ => format!("the source must write `xmlns:{prefix}=\"…\"` on this element or around it"),
-    };
-    Issue::error(Code("E124"), format!("prefix `{prefix}` is not declared")).hint(hint)
 }

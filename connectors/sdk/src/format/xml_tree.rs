@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use super::entries::Entries;
 use super::names::NamesRead;
-use super::xml_cut::{self, declared_prefix, undeclared};
 use super::xml_scan::{Attribute, Attributes, Markup, Section, Tag, markup, split_name, unescape};
+use super::xml_scope::{declared, declared_prefix, undeclared};
 use super::{Limits, Misread, too_deep};
 use crate::document::{Name, Node, TEXT};
 use crate::issue::{Code, Issue};
@@ -35,14 +35,14 @@ pub(crate) struct Vocabulary {
 
 impl Vocabulary {
     /// From the declarations of the mapping and those around the records (as XML attributes).
-    pub(crate) fn new(declared: &[(String, String)], around: &str) -> Self {
+    pub(crate) fn new(mapped: &[(String, String)], around: &str) -> Self {
         let known = [("", ""), ("xml", XML)].map(|(prefix, uri)| (prefix.to_owned(), uri.to_owned()));
         let xsi = ("xsi".to_owned(), XSI.to_owned());
-        let all = known.iter().chain(declared).chain(std::iter::once(&xsi));
+        let all = known.iter().chain(mapped).chain(std::iter::once(&xsi));
         let namespaces =
             all.map(|(prefix, uri)| Namespace { uri: uri.clone(), prefix: Some(prefix.clone()) }).collect();
         let mut vocabulary = Vocabulary { namespaces, scope: vec![(String::new(), NONE), ("xml".to_owned(), 1)] };
-        for (prefix, uri) in xml_cut::declared(around) {
+        for (prefix, uri) in declared(around) {
             let found = vocabulary.namespaces.iter().position(|namespace| namespace.uri == uri);
             let id = found.unwrap_or_else(|| {
                 vocabulary.namespaces.push(Namespace { uri, prefix: None });

@@ -171,3 +171,13 @@ fn a_record_carries_its_header_and_nothing_of_its_neighbours() {
     let (line, position, time) = (records[1].origin.line, records[1].origin.position, records[1].origin.time);
     assert_eq!((&*records[1].origin.name, line, position, time), ("file", 3, 2, 7));
 }
+
+#[test]
+fn a_header_that_cannot_be_read_stops_the_file() {
+    for (text, refused) in [
+        ("a,\"b\nc,d\n", "E111 a quote opened at line 1 is never closed at file:1:3"),
+        ("a,\"b\"x\n1,2\n", "E114 text follows a closing quote at file:1:6"),
+    ] {
+        check(&csv(b','), text, &format!("stopped {refused}"));
+    }
+}

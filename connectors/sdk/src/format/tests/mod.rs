@@ -1,6 +1,7 @@
 //! Tests of framing and reading: data through a few functions that cut and read whole inputs.
 #![allow(clippy::unwrap_used)]
 
+mod check;
 mod csv;
 mod encodings;
 mod fixed;

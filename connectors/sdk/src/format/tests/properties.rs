@@ -44,7 +44,7 @@ fn seen(cuts: &[Cut]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Chunks do not matter, and reading what was cut never panics.
     #[test]
