@@ -36,6 +36,7 @@ impl Departments {
         let begun = moments.first().copied().unwrap_or(now);
         let (city, history) = City::history(SEED, begun);
         let mut departments = Departments { root: root.to_owned(), city, expected: Expected::default() };
+        Department::ALL.into_iter().try_for_each(|department| departments.share(department, true))?;
         let known = !moments.is_empty();
         for file in &history {
             departments.expected += file.expected;

@@ -5,6 +5,8 @@ pub mod account;
 pub mod city;
 pub mod departments;
 pub mod generator;
+pub mod visit;
+pub mod welcome;
 
 #[cfg(test)]
 mod tests;
