@@ -27,7 +27,7 @@ parameters! {
 ///
 /// By id or by reference (spaces, hyphens and case do not matter). `If-None-Match` answers 304 without reading the case.
 #[utoipa::path(
-    get, path = "/v1/cases/{case}", tag = "cases",
+    get, path = "/v1/cases/{case}", operation_id = "get_case", tag = "cases",
     params(("case" = String, Path, description = "Id or reference"), CaseAsked),
     responses(
         (status = 200, body = CaseAnswer<'static>),

@@ -67,7 +67,7 @@ pub struct CasesAnswer<'a> {
 /// Cases, newest change first
 ///
 /// Only those within the scope of the key; unknown parameters are refused.
-#[utoipa::path(get, path = "/v1/cases", tag = "cases", params(CasesAsked),
+#[utoipa::path(get, path = "/v1/cases", operation_id = "list_cases", tag = "cases", params(CasesAsked),
     responses((status = 200, body = CasesAnswer<'static>)))]
 pub async fn list(
     State(desk): State<Arc<Desk>>,

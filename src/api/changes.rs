@@ -95,7 +95,7 @@ pub fn visible(caller: &Caller, change: &Change) -> bool {
 }
 
 /// Changes after a position
-#[utoipa::path(get, path = "/v1/changes", tag = "changes", params(ChangesAsked),
+#[utoipa::path(get, path = "/v1/changes", operation_id = "list_changes", tag = "changes", params(ChangesAsked),
     responses((status = 200, body = ChangesAnswer)))]
 pub async fn list(
     State(desk): State<Arc<Desk>>,

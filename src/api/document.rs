@@ -2,10 +2,14 @@
 
 use std::sync::LazyLock;
 
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, Info, License, OpenApi, OpenApiBuilder, SecurityRequirement};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, Info, License, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
+    SecurityRequirement,
+};
 
 use super::assemble::written;
 use super::router;
@@ -36,15 +40,37 @@ pub fn preamble() -> OpenApi {
         .build()
 }
 
+/// Completes the document: every response says what it is, and every operation may be refused with a problem.
+pub fn complete(mut api: OpenApi) -> OpenApi {
+    for operation in api.paths.paths.values_mut().flat_map(|item| [item.get.as_mut(), item.post.as_mut()]).flatten() {
+        let responses = &mut operation.responses.responses;
+        for (status, response) in responses.iter_mut() {
+            let RefOr::T(response) = response else { continue };
+            if response.description.is_empty() {
+                let status = StatusCode::from_bytes(status.as_bytes()).ok();
+                response.description = status.and_then(|status| status.canonical_reason()).unwrap_or("Answer").into();
+            }
+        }
+        responses.insert("default".into(), RefOr::T(refusal()));
+    }
+    api
+}
+
+fn refusal() -> Response {
+    let problem = RefOr::Ref(Ref::from_schema_name("Problem"));
+    let content = ContentBuilder::new().schema(Some(problem)).build();
+    ResponseBuilder::new().description("A refusal").content("application/problem+json", content).build()
+}
+
 /// This document
-#[utoipa::path(get, path = "/openapi.json", tag = "health", security(()),
+#[utoipa::path(get, path = "/openapi.json", operation_id = "get_openapi", tag = "health", security(()),
     responses((status = 200, body = serde_json::Value)))]
-pub async fn json() -> Response {
+pub async fn json() -> axum::response::Response {
     written(DOCUMENT.clone())
 }
 
 /// This document as a page
-#[utoipa::path(get, path = "/docs", tag = "health", security(()),
+#[utoipa::path(get, path = "/docs", operation_id = "get_docs", tag = "health", security(()),
     responses((status = 200, body = String, content_type = "text/html")))]
 pub async fn page() -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, PAGE_POLICY)], PAGE)

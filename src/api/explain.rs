@@ -120,7 +120,7 @@ pub struct Provenance<'a> {
 ///
 /// For staff and operators: each record with its place, the mapping that read it, what it said, and why it stands or not.
 #[utoipa::path(
-    get, path = "/v1/cases/{case}/explain", tag = "cases",
+    get, path = "/v1/cases/{case}/explain", operation_id = "explain_case", tag = "cases",
     params(("case" = String, Path, description = "Id or reference"), ExplainAsked),
     responses(
         (status = 200, body = ExplainAnswer<'static>),

@@ -19,13 +19,13 @@ pub struct Health {
 }
 
 /// Whether the process lives
-#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, body = Health)), security(()))]
+#[utoipa::path(get, path = "/healthz", operation_id = "get_liveness", tag = "health", responses((status = 200, body = Health)), security(()))]
 pub async fn live() -> Result<Response, Problem> {
     answer(&Health { status: "ok" })
 }
 
 /// Whether it can answer: the store does, and the hub is not stopping
-#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+#[utoipa::path(get, path = "/readyz", operation_id = "get_readiness", tag = "health", security(()), responses(
     (status = 200, body = Health),
     (status = 503, body = ProblemBody<'static>, content_type = "application/problem+json"),
 ))]

@@ -10,7 +10,7 @@ use super::auth::Ops;
 use super::state::Desk;
 
 /// Metrics in Prometheus' text format
-#[utoipa::path(get, path = "/metrics", tag = "ops",
+#[utoipa::path(get, path = "/metrics", operation_id = "get_metrics", tag = "ops",
     responses((status = 200, body = String, content_type = "text/plain; version=0.0.4")))]
 pub async fn scrape(State(desk): State<Arc<Desk>>, _: Ops) -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (desk.api.metrics)())

@@ -235,3 +235,21 @@ pub struct ProblemBody<'a> {
     /// Id of the request, also in `x-request-id` and in the hub's log.
     pub instance: &'a str,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_its_own_and_every_status_is_a_refusal() {
+        let mut codes: Vec<&str> = Kind::ALL.iter().map(|kind| kind.facts().1).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Kind::ALL.len());
+        for kind in Kind::ALL {
+            let (status, code, title) = kind.facts();
+            assert!((400..600).contains(&status), "{code}");
+            assert!(!title.ends_with('.') && title.contains(' '), "{code}");
+        }
+    }
+}

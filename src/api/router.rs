@@ -84,5 +84,5 @@ pub fn router(desk: Arc<Desk>) -> Router {
 
 /// The OpenAPI document of every route.
 pub fn document() -> utoipa::openapi::OpenApi {
-    split().1
+    document::complete(split().1)
 }

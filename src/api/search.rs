@@ -49,7 +49,7 @@ pub struct Identifier {
 /// Cases by identifier, address, parcel or native reference
 ///
 /// What is looked for stands in the body, never in the URL.
-#[utoipa::path(post, path = "/v1/cases/search", tag = "cases", request_body = Search,
+#[utoipa::path(post, path = "/v1/cases/search", operation_id = "search_cases", tag = "cases", request_body = Search,
     responses(
         (status = 200, body = CasesAnswer<'static>),
         (status = 422, body = ProblemBody<'static>, content_type = "application/problem+json"),

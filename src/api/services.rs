@@ -29,6 +29,7 @@ pub struct ServiceLine<'a> {
     /// Version of its rules.
     pub version: &'a str,
     /// Title per language.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub title: &'a Texts,
     /// Domain.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +44,7 @@ pub struct ServiceAnswer<'a> {
     #[serde(flatten)]
     pub line: ServiceLine<'a>,
     /// Description per language.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub description: &'a Texts,
     /// Competent authority.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,6 +70,7 @@ pub struct StepAnswer<'a> {
     /// Code.
     pub code: &'a str,
     /// Title per language.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub title: &'a Texts,
     /// Canonical phase it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,13 +90,14 @@ pub struct WordingAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// Text per language.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub text: &'a Texts,
 }
 
 /// The services of the catalogue
 ///
 /// With a key those within its scope, without one those declared public.
-#[utoipa::path(get, path = "/v1/services", tag = "services",
+#[utoipa::path(get, path = "/v1/services", operation_id = "list_services", tag = "services",
     responses((status = 200, body = ServicesAnswer<'static>)))]
 pub async fn list(State(desk): State<Arc<Desk>>, Anyone(caller): Anyone) -> Result<Response, Problem> {
     let services = desk.api.catalogue.services.values();
@@ -101,7 +105,7 @@ pub async fn list(State(desk): State<Arc<Desk>>, Anyone(caller): Anyone) -> Resu
 }
 
 /// One service
-#[utoipa::path(get, path = "/v1/services/{code}", tag = "services", params(("code" = String, Path, description = "Code")),
+#[utoipa::path(get, path = "/v1/services/{code}", operation_id = "get_service", tag = "services", params(("code" = String, Path, description = "Code")),
     responses(
         (status = 200, body = ServiceAnswer<'static>),
         (status = 404, body = ProblemBody<'static>, content_type = "application/problem+json"),

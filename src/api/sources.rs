@@ -125,6 +125,7 @@ pub struct SourceAnswer<'a> {
     pub source: &'a str,
     /// Title per language.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
     pub title: Option<&'a Texts>,
     /// `ok`, `stale`, or `failed` (the last look failed).
     pub state: SourceStanding,
@@ -141,7 +142,7 @@ pub struct SourceAnswer<'a> {
 /// Each source's health and freshness
 ///
 /// For a banner in the front office.
-#[utoipa::path(get, path = "/v1/sources", tag = "sources", responses((status = 200, body = SourcesAnswer<'static>)))]
+#[utoipa::path(get, path = "/v1/sources", operation_id = "list_sources", tag = "sources", responses((status = 200, body = SourcesAnswer<'static>)))]
 pub async fn list(State(desk): State<Arc<Desk>>, _: FrontOffice) -> Result<Response, Problem> {
     let view = desk.sources();
     answer(&SourcesAnswer { sources: answers(&desk, &view, None) })

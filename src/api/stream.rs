@@ -33,7 +33,7 @@ parameters! {
 ///
 /// `id` is the position in the feed, `event` the kind, `data` a change as in `/v1/changes`. Reconnect with
 /// `Last-Event-ID` to go on without a gap.
-#[utoipa::path(get, path = "/v1/changes/stream", tag = "changes",
+#[utoipa::path(get, path = "/v1/changes/stream", operation_id = "stream_changes", tag = "changes",
     params(StreamAsked, ("last-event-id" = Option<i64>, Header, description = "Go on after this change")),
     responses(
         (status = 200, content_type = "text/event-stream", body = String),

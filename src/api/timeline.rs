@@ -84,7 +84,7 @@ pub struct TimelineEntry<'a> {
 ///
 /// Append-only; with `as_of` what was known then, whatever came in later.
 #[utoipa::path(
-    get, path = "/v1/cases/{case}/timeline", tag = "cases",
+    get, path = "/v1/cases/{case}/timeline", operation_id = "get_timeline", tag = "cases",
     params(("case" = String, Path, description = "Id or reference"), TimelineAsked),
     responses(
         (status = 200, body = TimelineAnswer<'static>),

@@ -51,7 +51,7 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: impl Future<Output
             (place, accepted) = accept(&listener, &places) => {
                 let Some(stream) = accepted else { continue };
                 let (stack, bounds, ids) = (stack.clone(), bounds.clone(), ids.clone());
-                let activity = Activity::default();
+                let activity = Activity::start();
                 let io = Paced::new(TokioIo::new(stream), pace(&bounds), activity.clone());
                 let head_bytes = bounds.uri_bytes + HEAD_BYTES;
                 let max_headers = bounds.headers;

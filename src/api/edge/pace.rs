@@ -5,29 +5,55 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What a connection is doing, as its service and its socket both know it.
-#[derive(Debug, Clone, Default)]
-pub struct Activity(Arc<AtomicU8>);
+/// What a connection is doing and since when, as its service and its socket both know it. Both live on one task.
+#[derive(Debug, Clone)]
+pub struct Activity(Arc<Shared>);
 
-/// Waiting for a request; nothing of it has come.
-const IDLE: u8 = 1;
+#[derive(Debug)]
+struct Shared {
+    start: Instant,
+    state: AtomicU8,
+    /// Microseconds from `start`.
+    since: AtomicU64,
+}
+
 /// Part of a request head has come (or the connection is new).
 const HEAD: u8 = 0;
+/// Waiting for a request; nothing of it has come.
+const IDLE: u8 = 1;
 /// A request is being handled and answered.
 const BUSY: u8 = 2;
 
 impl Activity {
+    /// A new connection.
+    pub fn start() -> Self {
+        Activity(Arc::new(Shared { start: Instant::now(), state: AtomicU8::new(HEAD), since: AtomicU64::new(0) }))
+    }
+
     /// A request head is complete; what is returned ends the request when dropped.
     pub fn begin(&self) -> Busy {
-        self.0.store(BUSY, Ordering::Relaxed);
+        self.0.state.store(BUSY, Ordering::Relaxed);
         Busy(self.clone())
+    }
+
+    fn state(&self) -> u8 {
+        self.0.state.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self, state: u8) {
+        self.0.since.store(self.0.start.elapsed().as_micros() as u64, Ordering::Relaxed);
+        self.0.state.store(state, Ordering::Relaxed);
+    }
+
+    fn since(&self) -> Instant {
+        self.0.start + Duration::from_micros(self.0.since.load(Ordering::Relaxed))
     }
 }
 
@@ -36,7 +62,7 @@ pub struct Busy(Activity);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.0.store(IDLE, Ordering::Relaxed);
+        self.0.enter(IDLE);
     }
 }
 
@@ -54,8 +80,6 @@ pub struct Paced<T> {
     io: T,
     bounds: Bounds,
     activity: Activity,
-    /// What the read side was waiting for when last looked at, and since when.
-    waiting: (u8, Instant),
     timer: Option<Pin<Box<Sleep>>>,
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -63,25 +87,31 @@ pub struct Paced<T> {
 impl<T> Paced<T> {
     /// A new connection.
     pub fn new(io: T, bounds: Bounds, activity: Activity) -> Self {
-        Paced { io, bounds, activity, waiting: (HEAD, Instant::now()), timer: None, stalled: None }
+        Paced { io, bounds, activity, timer: None, stalled: None }
     }
 
-    /// Whether the peer has been waited for too long. Timers move only when they fire: a request costs none.
+    /// Whether the peer has been waited for too long. The timer is only moved when it fires early or would fire late, so
+    /// that a request costs none; it also runs while a request is handled, since nothing else may look at the socket
+    /// after the answer.
     fn too_slow(&mut self, cx: &mut Context<'_>) -> bool {
-        let doing = self.activity.0.load(Ordering::Relaxed);
-        if doing == BUSY {
-            self.timer = None;
-            self.waiting.0 = BUSY;
-            return false;
+        let deadline = |activity: &Activity, bounds: Bounds| match activity.state() {
+            HEAD => activity.since() + bounds.head,
+            IDLE => activity.since() + bounds.idle,
+            _ => Instant::now() + bounds.idle,
+        };
+        let due = deadline(&self.activity, self.bounds);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.deadline() > due {
+            timer.as_mut().reset(due);
         }
-        if self.waiting.0 != doing {
-            self.waiting = (doing, Instant::now());
-            self.timer = None;
+        while timer.as_mut().poll(cx).is_ready() {
+            let due = deadline(&self.activity, self.bounds);
+            if Instant::now() >= due {
+                return true;
+            }
+            timer.as_mut().reset(due);
         }
-        let bound = if doing == HEAD { self.bounds.head } else { self.bounds.idle };
-        let deadline = self.waiting.1 + bound;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        timer.as_mut().poll(cx).is_ready()
+        false
     }
 }
 
@@ -89,8 +119,9 @@ impl<T: Read + Unpin> Read for Paced<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.io).poll_read(cx, buffer) {
             Poll::Ready(read) => {
-                let activity = &self.activity.0;
-                let _ = activity.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed);
+                if self.activity.state() == IDLE {
+                    self.activity.enter(HEAD);
+                }
                 Poll::Ready(read)
             }
             Poll::Pending if self.too_slow(cx) => Poll::Ready(Err(slow("the request head did not arrive in time"))),

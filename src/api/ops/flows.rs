@@ -108,7 +108,7 @@ impl FlowAnswer {
 }
 
 /// Every flow with its state
-#[utoipa::path(get, path = "/ops/v1/flows", tag = "ops", responses((status = 200, body = FlowsAnswer)))]
+#[utoipa::path(get, path = "/ops/v1/flows", operation_id = "list_flows", tag = "ops", responses((status = 200, body = FlowsAnswer)))]
 pub async fn list(State(desk): State<Arc<Desk>>, _: Ops) -> Result<Response, Problem> {
     let now = desk.now();
     let flows = desk.api.board.all().into_iter().map(|(name, status)| FlowAnswer::of(name, status, now));
@@ -124,7 +124,7 @@ pub struct Pause {
 }
 
 /// Stops a flow until it is resumed
-#[utoipa::path(post, path = "/ops/v1/flows/{source}/{flow}/pause", tag = "ops", request_body = Pause,
+#[utoipa::path(post, path = "/ops/v1/flows/{source}/{flow}/pause", operation_id = "pause_flow", tag = "ops", request_body = Pause,
     params(("source" = String, Path), ("flow" = String, Path)),
     responses(
         (status = 204, description = "Paused"),
@@ -146,7 +146,7 @@ pub async fn pause(
 }
 
 /// Lets a paused flow go on
-#[utoipa::path(post, path = "/ops/v1/flows/{source}/{flow}/resume", tag = "ops",
+#[utoipa::path(post, path = "/ops/v1/flows/{source}/{flow}/resume", operation_id = "resume_flow", tag = "ops",
     params(("source" = String, Path), ("flow" = String, Path)),
     responses(
         (status = 204, description = "Resumed"),
@@ -164,7 +164,7 @@ pub async fn resume(
 /// Wakes a flow now
 ///
 /// Answers at once; `/ops/v1/flows` shows what it does.
-#[utoipa::path(post, path = "/ops/v1/flows/{source}/{flow}/run", tag = "ops",
+#[utoipa::path(post, path = "/ops/v1/flows/{source}/{flow}/run", operation_id = "run_flow", tag = "ops",
     params(("source" = String, Path), ("flow" = String, Path)),
     responses(
         (status = 202, description = "Woken"),

@@ -137,7 +137,7 @@ pub struct HeldRecordAnswer {
 }
 
 /// Records held back, with their reasons
-#[utoipa::path(get, path = "/ops/v1/quarantine", tag = "ops", params(QuarantineAsked),
+#[utoipa::path(get, path = "/ops/v1/quarantine", operation_id = "list_quarantine", tag = "ops", params(QuarantineAsked),
     responses((status = 200, body = QuarantineAnswer)))]
 pub async fn list(
     State(desk): State<Arc<Desk>>,
@@ -180,7 +180,7 @@ pub async fn list(
 }
 
 /// One held record, with what was received
-#[utoipa::path(get, path = "/ops/v1/quarantine/{row}", tag = "ops", params(("row" = i64, Path)),
+#[utoipa::path(get, path = "/ops/v1/quarantine/{row}", operation_id = "get_quarantined", tag = "ops", params(("row" = i64, Path)),
     responses(
         (status = 200, body = HeldRecordAnswer),
         (status = 404, body = ProblemBody<'static>, content_type = "application/problem+json"),
@@ -228,14 +228,14 @@ pub struct Dismissed {
 }
 
 /// Maps held records again with the mapping of today
-#[utoipa::path(post, path = "/ops/v1/quarantine/retry", tag = "ops", request_body = Rows,
+#[utoipa::path(post, path = "/ops/v1/quarantine/retry", operation_id = "retry_quarantined", tag = "ops", request_body = Rows,
     responses((status = 200, body = Retried)))]
 pub async fn retry(State(desk): State<Arc<Desk>>, _: Ops, Payload(asked): Payload<Rows>) -> Result<Response, Problem> {
     answer(&desk.api.control.retry(&bounded(&asked.rows)?).await?)
 }
 
 /// Gives held records up for good
-#[utoipa::path(post, path = "/ops/v1/quarantine/dismiss", tag = "ops", request_body = Dismissal,
+#[utoipa::path(post, path = "/ops/v1/quarantine/dismiss", operation_id = "dismiss_quarantined", tag = "ops", request_body = Dismissal,
     responses((status = 200, body = Dismissed)))]
 pub async fn dismiss(
     State(desk): State<Arc<Desk>>,

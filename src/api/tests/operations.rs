@@ -1,0 +1,114 @@
+//! What operators see and do; health and metrics; why a case has its status.
+
+use std::sync::Arc;
+
+use guichet_sdk::{Origin, Place, Record};
+use serde_json::json;
+
+use super::fake::SEAL;
+use super::{Hub, NOW, update};
+use crate::model::{CaseUpdate, FlowName, Phase, RecordRow};
+use crate::store::{FlowRow, Held, KeptIssue, KeptRecord, QuarantineEntry, QuarantineRow};
+
+fn record(row: i64) -> KeptRecord {
+    let origin = Origin { name: "cases.csv".into(), line: 42, position: 41, ..Origin::default() };
+    let record = Record { bytes: "A-1;T99".into(), context: Arc::from(""), origin };
+    KeptRecord { row: RecordRow(row), flow: FlowRow(1), received_at: NOW, record: Some(record) }
+}
+
+fn hold(hub: &Hub, row: i64, source: &str) {
+    let place = Place::file("cases.csv").at(42, 5).path("etat");
+    let issue = KeptIssue { code: "E301".into(), message: "code not known".into(), place, hint: None };
+    let entry = QuarantineEntry {
+        row: QuarantineRow(row),
+        flow: FlowRow(1),
+        name: FlowName::new(source, "cases"),
+        record: RecordRow(row),
+        case_key: Some("A-1".into()),
+        held: Held::Quarantined,
+        issues: vec![issue],
+        mapping: "permits@3".into(),
+        at: NOW,
+    };
+    hub.store.hold(entry, record(row));
+}
+
+#[tokio::test]
+async fn a_status_is_explained_from_its_record_on() {
+    let hub = Hub::start().await;
+    let row = hub.store.tell("planning", 7, NOW, update("A-1", "permit", Phase::InProgress));
+    hub.store.tell("planning", 8, NOW, CaseUpdate { status: None, ..update("A-1", "permit", Phase::InProgress) });
+    hold(&hub, 7, "planning");
+    hold(&hub, 8, "tax");
+    let (status, why) = hub.get(&format!("/v1/cases/{}/explain", SEAL.reference(row)), "key-desk").await;
+    assert_eq!(status, 200, "{why}");
+    assert_eq!(
+        why["said"][0],
+        json!({
+            "record": {
+                "record": 7, "flow": "planning/cases", "name": "cases.csv", "line": 42, "position": 41,
+                "received_at": "2023-11-14T22:13:20Z", "source_reference": "A-1",
+            },
+            "mapping": "permits@3", "order": "version", "source_status": { "code": "T02" },
+            "canonical": { "phase": "in_progress" },
+            "standing": "head", "because": "it is the latest in the order of its flow",
+        })
+    );
+    assert_eq!(why["said"][1]["because"], "it states facts only and moves no status");
+    assert_eq!(why["wording"], "Examen en cours");
+    assert_eq!(why["held"].as_array().unwrap().len(), 1, "of this source only");
+    assert_eq!(why["held"][0]["issues"][0]["place"], "cases.csv:42:5 `etat`");
+}
+
+#[tokio::test]
+async fn flows_are_shown_and_commanded() {
+    let hub = Hub::start().await;
+    let (_, flows) = hub.get("/ops/v1/flows", "key-ops").await;
+    assert_eq!((&flows["flows"][0]["state"], &flows["flows"][0]["freshness"]), (&json!("starting"), &json!("fresh")));
+    let path = "/ops/v1/flows/planning/cases";
+    assert_eq!(hub.post(&format!("{path}/pause"), "key-ops", &json!({ "reason": "wrong codes" })).await.0, 204);
+    assert_eq!(hub.post(&format!("{path}/pause"), "key-ops", &json!({ "reason": " " })).await.0, 422);
+    assert_eq!(hub.post(&format!("{path}/resume"), "key-ops", &json!(null)).await.0, 204);
+    assert_eq!(hub.post(&format!("{path}/run"), "key-ops", &json!(null)).await.0, 202);
+    let (status, problem) = hub.post("/ops/v1/flows/planning/none/run", "key-ops", &json!(null)).await;
+    assert_eq!((status, &problem["code"]), (404, &json!("flow_not_found")));
+    assert_eq!(*hub.asked.lock().unwrap(), ["pause: wrong codes (by `ops`)", "resume", "run"]);
+}
+
+#[tokio::test]
+async fn quarantine_is_listed_shown_retried_and_dismissed() {
+    let hub = Hub::start().await;
+    for row in 1..=5 {
+        hold(&hub, row, if row == 3 { "tax" } else { "planning" });
+    }
+    let (_, page) = hub.get("/ops/v1/quarantine?source=planning&limit=3", "key-ops").await;
+    let rows: Vec<_> = page["held"].as_array().unwrap().iter().map(|held| held["row"].clone()).collect();
+    assert_eq!((rows, &page["next"]), (vec![json!(1), json!(2), json!(4)], &json!(4)));
+    let (_, page) = hub.get("/ops/v1/quarantine?source=planning&limit=3&after=4", "key-ops").await;
+    assert_eq!((page["held"].as_array().unwrap().len(), page.get("next")), (1, None));
+    assert_eq!(hub.get("/ops/v1/quarantine?flow=cases", "key-ops").await.0, 400);
+
+    let (_, held) = hub.get("/ops/v1/quarantine/2", "key-ops").await;
+    assert_eq!(
+        (&held["content"], &held["line"], &held["state"]),
+        (&json!("A-1;T99"), &json!(42), &json!("quarantined"))
+    );
+    assert_eq!(hub.get("/ops/v1/quarantine/99", "key-ops").await.0, 404);
+    assert_eq!(hub.get("/ops/v1/quarantine/x", "key-ops").await.1["code"], "quarantine_not_found");
+
+    let (_, retried) = hub.post("/ops/v1/quarantine/retry", "key-ops", &json!({ "rows": [1, 2] })).await;
+    assert_eq!(retried, json!({ "tried": 2, "settled": 1, "held": 1 }));
+    let asked = json!({ "rows": [4], "reason": "test data" });
+    assert_eq!(hub.post("/ops/v1/quarantine/dismiss", "key-ops", &asked).await.1, json!({ "dismissed": 1 }));
+    assert_eq!(hub.post("/ops/v1/quarantine/dismiss", "key-ops", &json!({ "rows": [], "reason": "x" })).await.0, 422);
+    assert_eq!(*hub.asked.lock().unwrap(), ["retry 2", "dismiss 1 by ops: test data"]);
+}
+
+#[tokio::test]
+async fn health_and_metrics_answer() {
+    let hub = Hub::start().await;
+    assert_eq!(hub.get("/healthz", "").await, (200, json!({ "status": "ok" })));
+    assert_eq!(hub.get("/readyz", "").await.0, 200);
+    let metrics = hub.request("GET", "/metrics", "key-ops").send().await.unwrap();
+    assert_eq!(metrics.text().await.unwrap(), "# HELP up\n");
+}
