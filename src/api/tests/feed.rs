@@ -45,15 +45,20 @@ impl Stream {
     }
 }
 
-fn tell(hub: &Hub, key: &str, service: &str) {
-    hub.store.tell("planning", 1, NOW, update(key, service, Phase::InProgress));
+async fn tell(hub: &Hub, key: &str, service: &str) {
+    hub.tell("planning", 1, NOW, update(key, service, Phase::InProgress)).await;
+}
+
+async fn tell_many(hub: &Hub, numbers: std::ops::Range<u32>) {
+    let updates = numbers.map(|n| update(&format!("A-{n}"), "permit", Phase::InProgress));
+    hub.tell_all("planning", 1, NOW, updates.collect()).await;
 }
 
 #[tokio::test]
 async fn changes_are_paged_within_the_scope() {
     let hub = Hub::start().await;
     for (key, service) in [("A", "permit"), ("B", "aid"), ("C", "permit"), ("D", "aid")] {
-        tell(&hub, key, service);
+        tell(&hub, key, service).await;
     }
     let (_, page) = hub.get("/v1/changes?limit=1", "key-portal").await;
     assert_eq!((&page["changes"][0]["seq"], &page["next"], &page["more"]), (&json!(1), &json!(1), &json!(true)));
@@ -67,10 +72,10 @@ async fn changes_are_paged_within_the_scope() {
 #[tokio::test]
 async fn a_stream_tells_what_happens_within_its_scope() {
     let hub = Hub::start().await;
-    tell(&hub, "before", "permit");
+    tell(&hub, "before", "permit").await;
     let mut stream = Stream::open(&hub, "key-portal", None).await;
-    tell(&hub, "B", "aid");
-    tell(&hub, "C", "permit");
+    tell(&hub, "B", "aid").await;
+    tell(&hub, "C", "permit").await;
     let event = stream.block().await.unwrap();
     assert!(event.starts_with("id: 3\nevent: case.registered\ndata: {\"seq\":3,"), "{event}");
 }
@@ -78,13 +83,9 @@ async fn a_stream_tells_what_happens_within_its_scope() {
 #[tokio::test]
 async fn a_stream_resumes_without_a_gap() {
     let hub = Hub::start().await;
-    for n in 0..600 {
-        tell(&hub, &format!("A-{n}"), "permit");
-    }
+    tell_many(&hub, 0..600).await;
     let mut stream = Stream::open(&hub, "key-portal", Some(3)).await;
-    for n in 600..700 {
-        tell(&hub, &format!("A-{n}"), "permit");
-    }
+    tell_many(&hub, 600..700).await;
     for expected in 4..=700 {
         assert_eq!(stream.id().await, expected);
     }

@@ -1,12 +1,12 @@
-//! The API on a real socket, over a small store in memory.
+//! The API on a real socket, over the embedded store.
 #![allow(clippy::unwrap_used)]
 
 mod cases;
 mod edge;
-mod fake;
 mod feed;
 mod operations;
 mod routes;
+mod tell;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,9 +25,8 @@ use super::{Api, Catalogue, serve};
 use crate::config::{Client, Scopes, Server};
 use crate::flow::{Board, ControlFault, FlowControl, Retried};
 use crate::ledger::Contract;
-use crate::model::{Audience, CaseUpdate, Facts, FlowName, Phase, Service, StatusClaim, Texts, Wording};
-use crate::store::{QuarantineRow, StoreFault};
-use fake::Fake;
+use crate::model::{Audience, CaseRow, CaseUpdate, Facts, FlowName, Phase, Service, StatusClaim, Texts, Wording};
+use crate::store::{Bounds, QuarantineRow, Sqlite, Store, StoreFault};
 
 /// 2023-11-14T22:13:20Z, the time at which every test takes place.
 const NOW: i64 = 1_700_000_000_000_000;
@@ -34,7 +34,8 @@ const NOW: i64 = 1_700_000_000_000_000;
 /// A served API; stops when dropped.
 struct Hub {
     address: SocketAddr,
-    store: Arc<Fake>,
+    store: Arc<Sqlite>,
+    _folder: TempDir,
     board: Arc<Board>,
     asked: Arc<Mutex<Vec<String>>>,
     http: reqwest::Client,
@@ -103,7 +104,9 @@ impl Hub {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (store, board, asked) = (Fake::new(), Arc::new(Board::default()), Arc::new(Mutex::default()));
+        let folder = TempDir::new().unwrap();
+        let store = Arc::new(Sqlite::open(&folder.path().join("hub.db"), Bounds::default()).unwrap());
+        let (board, asked) = (Arc::new(Board::default()), Arc::new(Mutex::default()));
         board.update(&FlowName::new("planning", "cases"), |status| {
             status.contract = Some(Contract { live: false, max_age: 60_000_000 });
             status.verified_at = Some(NOW);
@@ -123,7 +126,11 @@ impl Hub {
         let served = tokio::spawn(serve(listener, api, async {
             let _ = stopped.await;
         }));
-        Hub { address, store, board, asked, http: reqwest::Client::new(), stop: Some(stop), served }
+        Hub { address, store, _folder: folder, board, asked, http: reqwest::Client::new(), stop: Some(stop), served }
+    }
+
+    fn reference(&self, row: CaseRow) -> String {
+        self.store.seal().reference(row)
     }
 
     fn url(&self, path: &str) -> String {

@@ -1,52 +1,24 @@
 //! What operators see and do; health and metrics; why a case has its status.
 
-use std::sync::Arc;
-
-use guichet_sdk::{Origin, Place, Record};
 use serde_json::json;
 
-use super::fake::SEAL;
 use super::{Hub, NOW, update};
-use crate::model::{CaseUpdate, FlowName, Phase, RecordRow};
-use crate::store::{FlowRow, Held, KeptIssue, KeptRecord, QuarantineEntry, QuarantineRow};
-
-fn record(row: i64) -> KeptRecord {
-    let origin = Origin { name: "cases.csv".into(), line: 42, position: 41, ..Origin::default() };
-    let record = Record { bytes: "A-1;T99".into(), context: Arc::from(""), origin };
-    KeptRecord { row: RecordRow(row), flow: FlowRow(1), received_at: NOW, record: Some(record) }
-}
-
-fn hold(hub: &Hub, row: i64, source: &str) {
-    let place = Place::file("cases.csv").at(42, 5).path("etat");
-    let issue = KeptIssue { code: "E301".into(), message: "code not known".into(), place, hint: None };
-    let entry = QuarantineEntry {
-        row: QuarantineRow(row),
-        flow: FlowRow(1),
-        name: FlowName::new(source, "cases"),
-        record: RecordRow(row),
-        case_key: Some("A-1".into()),
-        held: Held::Quarantined,
-        issues: vec![issue],
-        mapping: "permits@3".into(),
-        at: NOW,
-    };
-    hub.store.hold(entry, record(row));
-}
+use crate::model::{CaseUpdate, Phase};
 
 #[tokio::test]
 async fn a_status_is_explained_from_its_record_on() {
     let hub = Hub::start().await;
-    let row = hub.store.tell("planning", 7, NOW, update("A-1", "permit", Phase::InProgress));
-    hub.store.tell("planning", 8, NOW, CaseUpdate { status: None, ..update("A-1", "permit", Phase::InProgress) });
-    hold(&hub, 7, "planning");
-    hold(&hub, 8, "tax");
-    let (status, why) = hub.get(&format!("/v1/cases/{}/explain", SEAL.reference(row)), "key-desk").await;
+    let row = hub.tell("planning", 7, NOW, update("A-1", "permit", Phase::InProgress)).await;
+    hub.tell("planning", 8, NOW, CaseUpdate { status: None, ..update("A-1", "permit", Phase::InProgress) }).await;
+    hub.refuse("planning", "A-1", "A-1;T99").await;
+    hub.refuse("tax", "A-1", "A-1;T99").await;
+    let (status, why) = hub.get(&format!("/v1/cases/{}/explain", hub.reference(row)), "key-desk").await;
     assert_eq!(status, 200, "{why}");
     assert_eq!(
         why["said"][0],
         json!({
             "record": {
-                "record": 7, "flow": "planning/cases", "name": "cases.csv", "line": 42, "position": 41,
+                "record": why["said"][0]["record"]["record"], "flow": "planning/cases", "name": "cases.csv", "line": 42, "position": 41,
                 "received_at": "2023-11-14T22:13:20Z", "source_reference": "A-1",
             },
             "mapping": "permits@3", "order": "version", "source_status": { "code": "T02" },
@@ -79,7 +51,7 @@ async fn flows_are_shown_and_commanded() {
 async fn quarantine_is_listed_shown_retried_and_dismissed() {
     let hub = Hub::start().await;
     for row in 1..=5 {
-        hold(&hub, row, if row == 3 { "tax" } else { "planning" });
+        hub.refuse(if row == 3 { "tax" } else { "planning" }, "A-1", &format!("A-1;T9{row}")).await;
     }
     let (_, page) = hub.get("/ops/v1/quarantine?source=planning&limit=3", "key-ops").await;
     let rows: Vec<_> = page["held"].as_array().unwrap().iter().map(|held| held["row"].clone()).collect();
@@ -89,10 +61,7 @@ async fn quarantine_is_listed_shown_retried_and_dismissed() {
     assert_eq!(hub.get("/ops/v1/quarantine?flow=cases", "key-ops").await.0, 400);
 
     let (_, held) = hub.get("/ops/v1/quarantine/2", "key-ops").await;
-    assert_eq!(
-        (&held["content"], &held["line"], &held["state"]),
-        (&json!("A-1;T99"), &json!(42), &json!("quarantined"))
-    );
+    assert_eq!((&held["content"], &held["line"], &held["state"]), (&json!("A-1;T92"), &json!(42), &json!("quarantined")));
     assert_eq!(hub.get("/ops/v1/quarantine/99", "key-ops").await.0, 404);
     assert_eq!(hub.get("/ops/v1/quarantine/x", "key-ops").await.1["code"], "quarantine_not_found");
 
