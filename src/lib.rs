@@ -5,6 +5,8 @@
 //! what is committed. `model`, `mapping` and `ledger` are pure: no clock, no I/O, no async.
 
 pub mod api;
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod fail;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `guichet` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    guichet::cli::main()
+}

@@ -75,3 +75,9 @@ pub struct Catalogue {
     /// Languages of wording, most wanted first; never empty.
     pub languages: Vec<String>,
 }
+
+/// The routes alone, without the HTTP edge: what the command line asks while no hub is running. `change` is the highest
+/// change committed so far.
+pub fn routes(api: Api, change: i64) -> axum::Router {
+    router::router(Arc::new(state::Desk::new(api, change)))
+}

@@ -8,11 +8,12 @@ use crate::store::StoreFault;
 
 /// A failure of the store, as the flow that met it sees it.
 pub(super) fn of_store(fault: &StoreFault) -> Fault {
-    let retry = match fault {
-        StoreFault::Failed(_) | StoreFault::Busy(_) => Retry::After(None),
-        StoreFault::Unusable(_) | StoreFault::Closed => Retry::Never,
-    };
-    Fault::new(FaultKind::Environment, Code("E201"), fault.to_string()).retry(retry)
+    let failed = |retry| Fault::new(FaultKind::Environment, Code("E201"), fault.to_string()).retry(retry);
+    match fault {
+        StoreFault::Failed(_) | StoreFault::Busy(_) => failed(Retry::After(None)),
+        StoreFault::Closed => failed(Retry::Never),
+        StoreFault::Unusable(issue) => Fault { issue: issue.clone(), ..failed(Retry::Never) },
+    }
 }
 
 /// A panic of a connector: its flow backs off, the others do not notice.

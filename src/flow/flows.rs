@@ -1,7 +1,7 @@
 //! Every flow of a project, running: one supervised task each. What operators do to flows is done here.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,10 +26,21 @@ pub struct Flows {
 struct Running {
     route: Arc<Route>,
     signals: Arc<Signals>,
-    task: std::sync::Mutex<Option<JoinHandle<()>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Flows {
+    /// Flows that do not run, for operators who repair while no hub is running.
+    pub fn at_rest(routes: Vec<Route>, store: Arc<dyn Store>, board: Arc<Board>) -> Self {
+        let stop = CancellationToken::new();
+        let at_rest = |route: Route| {
+            let (name, signals) = (route.name.clone(), Arc::new(Signals::new(None, stop.child_token())));
+            (name, Running { route: Arc::new(route), signals, task: Mutex::new(None) })
+        };
+        let running = routes.into_iter().map(at_rest).collect();
+        Flows { store, board, running, stop }
+    }
+
     /// Starts a task for each route. A flow that was paused stays so.
     pub async fn start(routes: Vec<Route>, store: Arc<dyn Store>, board: Arc<Board>) -> Result<Self, StoreFault> {
         let stop = CancellationToken::new();
@@ -39,7 +50,7 @@ impl Flows {
             let (route, signals) = (Arc::new(route), Arc::new(Signals::new(paused, stop.child_token())));
             let task = tokio::spawn(task::supervise(route.clone(), signals.clone()));
             let name = route.name.clone();
-            running.insert(name, Running { route, signals, task: std::sync::Mutex::new(Some(task)) });
+            running.insert(name, Running { route, signals, task: Mutex::new(Some(task)) });
         }
         Ok(Flows { store, board, running, stop })
     }
@@ -63,7 +74,7 @@ impl Flows {
         self.stop.cancel();
         let deadline = tokio::time::Instant::now() + drain;
         for (name, flow) in &self.running {
-            let task = flow.task.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            let task = flow.task.lock().unwrap_or_else(PoisonError::into_inner).take();
             let Some(mut task) = task else { continue };
             if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
                 tracing::warn!(flow = %name, "the flow did not finish its batch in time and was cut off");
@@ -98,6 +109,9 @@ impl FlowControl for Flows {
         let flow = self.get(name)?;
         if flow.signals.paused().is_some() {
             return Err(ControlFault::Refused("it is paused; resume it first".into()));
+        }
+        if flow.task.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return Err(ControlFault::Refused("no hub is running".into()));
         }
         flow.signals.run_now();
         Ok(())
