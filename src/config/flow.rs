@@ -1,6 +1,5 @@
 //! Checks one flow: from as written to [`FlowConfig`], its settings planned by its connector.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use guichet_sdk::settings::nearest;
@@ -13,14 +12,15 @@ use super::file::End;
 use super::hub::size;
 use super::mappings::{Found, Mappings};
 use super::order;
+use super::secret::{Secrets, references};
 use super::written::{FlowDefaults, FlowTable, ScheduleTable, Settings, SourceTable, WordOr};
 use crate::ledger::Contract;
 use crate::model::FlowName;
 
 /// What a flow is checked against.
 pub struct Around<'a> {
-    /// The project's folder.
-    pub root: &'a Path,
+    /// Where secrets are kept.
+    pub secrets: Secrets<'a>,
     /// Its source, as written.
     pub source: &'a SourceTable,
     /// The connector kind of its source; `None` when it is not known (already reported).
@@ -93,9 +93,19 @@ fn plan(
         flow: name.flow.to_string(),
         settings: serde_json::Value::Object(merged(&around.source.settings, &table.settings)),
         format: found.mapping.as_ref()?.format.clone(),
-        base: around.root.to_owned(),
+        base: around.secrets.root.to_owned(),
     };
-    match around.kind?.plan(settings) {
+    let kind = around.kind?;
+    for (path, reference) in references(&kind.schema(), &settings.settings) {
+        match around.secrets.read(&reference) {
+            Ok((_, warning)) => to.report.extend(warning),
+            Err(issue) => {
+                let place = settings_place(&name.flow, Some(&path), table, to);
+                to.report.push(issue.at(place));
+            }
+        }
+    }
+    match kind.plan(settings) {
         Ok(plan) => Some(plan),
         Err(issues) => {
             for issue in issues {

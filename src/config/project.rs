@@ -50,7 +50,8 @@ fn parts(root: &Path, registry: &Registry, environment: &Environment, report: &m
     mappings.services(&services, report);
     // without the defaults of flows no flow can be checked; the defaults are compiled in, so they are there
     let defaults = &hub_file.as_ref()?.flows;
-    let world = World { root, registry, mappings: &mappings, defaults, languages: &languages };
+    let secrets = Secrets { root, environment };
+    let world = World { secrets, registry, mappings: &mappings, defaults, languages: &languages };
     let (sources, flows) = sources(&world, report);
     Some(Project { root: root.to_owned(), hub: hub?, sources, flows, services })
 }
@@ -91,7 +92,7 @@ fn services(files: Vec<(String, File)>, languages: &[String], report: &mut Repor
 fn sources(world: &World<'_>, report: &mut Report) -> (BTreeMap<String, SourceConfig>, Vec<FlowConfig>) {
     let (mut sources, mut flows, mut used) = (BTreeMap::new(), Vec::new(), Vec::new());
     let mut claimed = BTreeMap::new();
-    for (name, file) in files(world.root, "config/sources", report) {
+    for (name, file) in files(world.secrets.root, "config/sources", report) {
         let mut layers = Layers::of(&[&file]);
         let Some(written) = layers.read::<SourceFile>(report) else { continue };
         used.extend(written.flows.values().filter_map(|flow| flow.mapping.clone()));

@@ -1,7 +1,5 @@
 //! Checks a source and its flows.
 
-use std::path::Path;
-
 use guichet_sdk::Registry;
 use guichet_sdk::settings::nearest;
 
@@ -10,14 +8,15 @@ use super::checker::Checker;
 use super::codes;
 use super::flow::{self, Around};
 use super::mappings::Mappings;
+use super::secret::Secrets;
 use super::service::texts;
 use super::written::{FlowDefaults, SourceFile};
 use crate::model::FlowName;
 
 /// What sources are checked against.
 pub struct World<'a> {
-    /// The project's folder.
-    pub root: &'a Path,
+    /// Where secrets are kept.
+    pub secrets: Secrets<'a>,
     /// Connector kinds.
     pub registry: &'a Registry,
     /// Mappings.
@@ -53,8 +52,13 @@ pub fn check(
     if file.flows.is_empty() {
         to.required(None::<()>, &["flows"], "[flows.NAME]");
     }
-    let around =
-        Around { root: world.root, source: &file.source, kind, mappings: world.mappings, defaults: world.defaults };
+    let around = Around {
+        secrets: world.secrets,
+        source: &file.source,
+        kind,
+        mappings: world.mappings,
+        defaults: world.defaults,
+    };
     let flows = file.flows.iter();
     let flows = flows.filter_map(|(flow, table)| flow::check(&FlowName::new(name, flow), table, &around, to)).collect();
     let source = connector.map(|connector| SourceConfig {

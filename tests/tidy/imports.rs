@@ -51,8 +51,9 @@ fn connectors_are_written_against_the_sdk_only() {
     for folder in fs::read_dir(root().join("connectors")).unwrap().flatten() {
         let Ok(manifest) = fs::read_to_string(folder.path().join("Cargo.toml")) else { continue };
         let shipped = manifest.split("[dev-dependencies]").next().unwrap();
-        let ours =
-            shipped.lines().filter(|line| line.starts_with("guichet")).filter(|line| !line.starts_with("guichet-sdk"));
+        // `guichet-http` is the transport rest and soap share: it knows the SDK, and no connector
+        let known = |line: &&str| line.starts_with("guichet-sdk") || line.starts_with("guichet-http");
+        let ours = shipped.lines().filter(|line| line.starts_with("guichet")).filter(|line| !known(line));
         assert_eq!(ours.collect::<Vec<_>>(), Vec::<&str>::new(), "{}", folder.path().display());
     }
 }

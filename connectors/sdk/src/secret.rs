@@ -70,7 +70,8 @@ impl SecretRef {
         };
         let secret = text.map(|text| Secret::new(&text)).filter(|secret| !secret.expose().is_empty());
         secret.ok_or_else(|| {
-            let issue = Issue::error(SecretRef::ABSENT, format!("{shown} holds no secret: absent, unreadable or empty"));
+            let issue =
+                Issue::error(SecretRef::ABSENT, format!("{shown} holds no secret: absent, unreadable or empty"));
             let place = match self {
                 SecretRef::Env(_) => At::default(),
                 SecretRef::File(path) => At::file(path.display().to_string()),

@@ -24,7 +24,8 @@ impl ConnectorKind for Folder {
     }
 
     fn schema(&self) -> serde_json::Value {
-        serde_json::json!({ "type": "object", "properties": { "folder": { "type": "string" } } })
+        let key = serde_json::json!({ "$ref": "#/$defs/SecretRef" });
+        serde_json::json!({ "properties": { "folder": { "type": "string" }, "key": key }, "$defs": { "SecretRef": {} } })
     }
 
     fn plan(&self, settings: FlowSettings) -> Result<Arc<dyn Plan>, Vec<Issue>> {

@@ -111,3 +111,13 @@ fn settings_are_located_where_they_are_written() {
     write(format!("{}{flow}", source.replace("folder = 3", "")));
     assert_eq!(sample.said(&[]), ["E141 config/sources/permits.toml:6:8 `flows.a.settings.folder`"]);
 }
+
+#[test]
+fn secrets_of_connectors_are_looked_for_by_check() {
+    let source = "[source]\ntitle = { en = 'P' }\nconnector = 'files'\n[source.settings]\nfolder = 'in'\nkey = { env = 'KEY' }\n";
+    let flow = "[flows.a]\nmapping = 'permits/dossier'\nschedule = 'on_demand'\norder = 'snapshot'\n";
+    let sample = project(&[], &["permit"]);
+    sample.write("config/sources/permits.toml", &format!("{source}{flow}"));
+    assert_eq!(sample.said(&[]), ["E008 config/sources/permits.toml:6:7 `source.settings.key`"]);
+    assert_eq!(sample.said(&[("KEY", "secret")]), Vec::<String>::new());
+}
