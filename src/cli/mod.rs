@@ -13,6 +13,7 @@ mod run;
 mod schema;
 mod screen;
 mod serve;
+mod test;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,8 @@ enum Verb {
     Serve(serve::Serve),
     /// Check the configuration and the mappings; every problem at once
     Check(check::Check),
+    /// Run the golden samples and tests beside the mappings
+    Test(test::Test),
     /// Run one flow once, until it has caught up
     Run(run::Run),
     /// List cases
@@ -80,6 +83,7 @@ fn run(verb: Verb, screen: Screen) -> Result<(), Failure> {
     match verb {
         Verb::Serve(serve) => block_on(serve.run(screen)),
         Verb::Check(check) => check.run(screen),
+        Verb::Test(test) => test.run(screen),
         Verb::Run(run) => block_on(run.run(screen)),
         Verb::Cases(cases) => block_on(cases.run(screen)),
         Verb::Quarantine(quarantine) => block_on(quarantine.run(screen)),

@@ -29,7 +29,10 @@ impl Screen {
 
     /// Writes what is worth knowing beside the answer.
     pub fn note(&self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+        let text = text.trim_end();
+        if !text.is_empty() {
+            let _ = writeln!(std::io::stderr().lock(), "{text}");
+        }
     }
 
     /// Whether notes may be coloured.
