@@ -1,8 +1,11 @@
-//! What a connector is tested with: the smallest hub, and the conformance suite every connector passes.
+//! What a connector is tested with: the smallest hub, a proxy that misbehaves on demand, and the conformance suite
+//! every connector passes.
 //!
 //! For tests only; shares no code with the hub, so that it can judge what the hub relies on.
 
 pub mod conformance;
 pub mod hub;
+pub mod proxy;
 
 pub use hub::{Finished, Hub};
+pub use proxy::{Fault, Proxy};
