@@ -166,6 +166,15 @@ fn trap_10_a_mapping_says_for_which_model_it_was_written() {
 }
 
 #[test]
+fn a_source_that_can_never_be_read_is_told_where_it_is_written() {
+    let text = PLANNING.replace("[source]", "[source]\nencoding = \"utf-9\"");
+    let line = text.lines().position(|line| line.starts_with("encoding")).unwrap() as u64 + 1;
+    let issues = Mapping::compile("m", &text, &|_| None).err().unwrap();
+    assert_eq!(issues.len(), 1, "{issues:#?}");
+    assert_eq!((issues[0].code.0, issues[0].place.line, issues[0].place.column), ("E100", Some(line), Some(12)));
+}
+
+#[test]
 fn one_many_or_no_items() {
     let mapping = compile(PLANNING);
     let party = r#"{ "@qualite": "PE", "@type": "PM", "raisonSociale": "Exemple SARL" }"#;

@@ -26,12 +26,17 @@ pub fn read(mut source: Section<'_, '_>, report: &mut Report<'_>) -> (Option<For
         "csv" => csv(&mut source, report),
         _ => fixed(&mut source, report),
     };
-    source.finish(report);
     let mut limits = Limits::default();
     if let Some(bytes) = record_bytes.and_then(|bytes| usize::try_from(bytes).ok()) {
         limits.record_bytes = bytes;
     }
-    (shape.map(|shape| Format { shape, encoding, limits }), calendar)
+    let format = shape.map(|shape| Format { shape, encoding, limits });
+    for issue in format.iter().flat_map(Format::check) {
+        let site = source.site_of(issue.place.path.as_deref().unwrap_or_default(), report);
+        report.push(issue, site);
+    }
+    source.finish(report);
+    (format, calendar)
 }
 
 fn text(text: Option<Text>) -> String {

@@ -100,6 +100,12 @@ impl<'t, 'd> Section<'t, 'd> {
         report.file.site(self.start)
     }
 
+    /// Where the value of a key starts; the table itself where the key is left out.
+    pub fn site_of(&self, key: &str, report: &Report<'_>) -> Site {
+        let value = self.table.iter().find(|(written, _)| written.get_ref() == key).map(|(_, value)| value.span().start);
+        report.file.site(value.unwrap_or(self.start))
+    }
+
     fn name(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
