@@ -110,6 +110,74 @@ impl fmt::Display for Scope {
     }
 }
 
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
+/// The namespace of `nil` and `type`.
+pub(crate) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+
+/// The number of no namespace.
+pub(crate) const NO_NAMESPACE: usize = 0;
+
+/// A namespace, and the prefix paths know it by.
+#[derive(Debug)]
+struct Namespace {
+    uri: String,
+    prefix: Option<String>,
+}
+
+/// The namespaces a mapping declares, and those around the record.
+#[derive(Debug)]
+pub(crate) struct Vocabulary {
+    namespaces: Vec<Namespace>,
+    /// Prefixes in scope around the record, and the namespaces they mean.
+    scope: Vec<(String, usize)>,
+}
+
+impl Vocabulary {
+    /// From the declarations of the mapping and those around the records (as XML attributes).
+    pub(crate) fn new(mapped: &[(String, String)], around: &str) -> Self {
+        let known = [("", ""), ("xml", XML)].map(|(prefix, uri)| (prefix.to_owned(), uri.to_owned()));
+        let xsi = ("xsi".to_owned(), XSI.to_owned());
+        let all = known.iter().chain(mapped).chain(std::iter::once(&xsi));
+        let namespaces =
+            all.map(|(prefix, uri)| Namespace { uri: uri.clone(), prefix: Some(prefix.clone()) }).collect();
+        let mut vocabulary =
+            Vocabulary { namespaces, scope: vec![(String::new(), NO_NAMESPACE), ("xml".to_owned(), 1)] };
+        for (prefix, uri) in declared(around) {
+            let id = vocabulary.id(&uri).unwrap_or_else(|| {
+                vocabulary.namespaces.push(Namespace { uri, prefix: None });
+                vocabulary.namespaces.len() - 1
+            });
+            vocabulary.scope.push((prefix, id));
+        }
+        vocabulary
+    }
+
+    /// How many namespaces are numbered.
+    pub(crate) fn len(&self) -> usize {
+        self.namespaces.len()
+    }
+
+    /// The number of a namespace.
+    pub(crate) fn id(&self, uri: &str) -> Option<usize> {
+        self.namespaces.iter().position(|namespace| namespace.uri == uri)
+    }
+
+    /// Whether a number stands for this namespace.
+    pub(crate) fn is(&self, id: usize, uri: &str) -> bool {
+        self.namespaces.get(id).is_some_and(|namespace| namespace.uri == uri)
+    }
+
+    /// The prefix paths know a namespace by.
+    pub(crate) fn prefix(&self, id: usize) -> Option<&str> {
+        self.namespaces.get(id).and_then(|namespace| namespace.prefix.as_deref())
+    }
+
+    /// The namespace of the innermost prefix around the record that is the one wanted.
+    pub(crate) fn find(&self, wanted: impl Fn(&str) -> bool) -> Option<usize> {
+        self.scope.iter().rev().find(|(prefix, _)| wanted(prefix)).map(|(_, id)| *id)
+    }
+}
+
 /// The prefix an `xmlns` attribute declares; empty for the default namespace.
 pub(crate) fn declared_prefix(attribute: &[u8]) -> Option<&[u8]> {
     let rest = attribute.strip_prefix(b"xmlns")?;

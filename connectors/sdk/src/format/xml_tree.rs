@@ -7,52 +7,10 @@ use std::collections::HashMap;
 use super::entries::Entries;
 use super::names::NamesRead;
 use super::xml_scan::{Attribute, Attributes, Markup, Section, Tag, markup, split_name, unescape};
-use super::xml_scope::{declared, declared_prefix, undeclared};
+use super::xml_scope::{NO_NAMESPACE, Vocabulary, XSI, declared_prefix, undeclared};
 use super::{Limits, Misread, too_deep};
 use crate::document::{Name, Node, TEXT};
 use crate::issue::{Code, Issue};
-
-const XML: &str = "http://www.w3.org/XML/1998/namespace";
-const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
-
-/// No namespace.
-const NONE: usize = 0;
-
-/// A namespace, and the prefix paths know it by.
-#[derive(Debug)]
-struct Namespace {
-    uri: String,
-    prefix: Option<String>,
-}
-
-/// The namespaces a mapping declares, and those around the record.
-#[derive(Debug)]
-pub(crate) struct Vocabulary {
-    namespaces: Vec<Namespace>,
-    /// Prefixes in scope around the record, and the namespaces they mean.
-    scope: Vec<(String, usize)>,
-}
-
-impl Vocabulary {
-    /// From the declarations of the mapping and those around the records (as XML attributes).
-    pub(crate) fn new(mapped: &[(String, String)], around: &str) -> Self {
-        let known = [("", ""), ("xml", XML)].map(|(prefix, uri)| (prefix.to_owned(), uri.to_owned()));
-        let xsi = ("xsi".to_owned(), XSI.to_owned());
-        let all = known.iter().chain(mapped).chain(std::iter::once(&xsi));
-        let namespaces =
-            all.map(|(prefix, uri)| Namespace { uri: uri.clone(), prefix: Some(prefix.clone()) }).collect();
-        let mut vocabulary = Vocabulary { namespaces, scope: vec![(String::new(), NONE), ("xml".to_owned(), 1)] };
-        for (prefix, uri) in declared(around) {
-            let found = vocabulary.namespaces.iter().position(|namespace| namespace.uri == uri);
-            let id = found.unwrap_or_else(|| {
-                vocabulary.namespaces.push(Namespace { uri, prefix: None });
-                vocabulary.namespaces.len() - 1
-            });
-            vocabulary.scope.push((prefix, id));
-        }
-        vocabulary
-    }
-}
 
 /// The shared names of elements, and of attributes (looked up without their `@`).
 pub(crate) struct XmlNames<'n, 'g> {
@@ -289,12 +247,11 @@ impl<'a> XmlTree<'a, '_, '_> {
 
     /// The number of a namespace.
     fn namespace(&mut self, uri: Cow<'a, str>) -> usize {
-        let known = &self.vocabulary.namespaces;
-        if let Some(id) = known.iter().position(|namespace| namespace.uri == uri) {
+        if let Some(id) = self.vocabulary.id(&uri) {
             return id;
         }
         let more = self.more_namespaces.iter().position(|other| *other == uri);
-        known.len()
+        self.vocabulary.len()
             + more.unwrap_or_else(|| {
                 self.more_namespaces.push(uri);
                 self.more_namespaces.len() - 1
@@ -305,12 +262,12 @@ impl<'a> XmlTree<'a, '_, '_> {
         // Most prefixes are empty: comparing lengths first spares the comparison of nothing with nothing.
         let is = |known: &str| known.len() == prefix.len() && (prefix.is_empty() || known == prefix);
         let inner = self.scope.iter().rev().find(|(known, _)| is(known)).map(|(_, id)| *id);
-        inner.or_else(|| self.vocabulary.scope.iter().rev().find(|(known, _)| is(known)).map(|(_, id)| *id))
+        inner.or_else(|| self.vocabulary.find(is))
     }
 
     /// The prefix the mapping knows a namespace by.
     fn known_prefix(&self, id: usize) -> Option<&'a str> {
-        self.vocabulary.namespaces.get(id).and_then(|namespace| namespace.prefix.as_deref())
+        self.vocabulary.prefix(id)
     }
 
     /// The name paths use for a name as written.
@@ -376,10 +333,13 @@ impl<'a> XmlTree<'a, '_, '_> {
             let wrong = |issue| Misread { at: start + at, issue };
             let (prefix, local) = split(raw);
             // An attribute without prefix is in no namespace, whatever the default one is.
-            let id =
-                if prefix.is_empty() { NONE } else { self.resolve(prefix).ok_or_else(|| wrong(undeclared(prefix)))? };
+            let id = if prefix.is_empty() {
+                NO_NAMESPACE
+            } else {
+                self.resolve(prefix).ok_or_else(|| wrong(undeclared(prefix)))?
+            };
             let mut text = unescape(value).map_err(|_| wrong(unknown_entity()))?;
-            if self.vocabulary.namespaces.get(id).is_some_and(|namespace| namespace.uri == XSI) && local == "nil" {
+            if self.vocabulary.is(id, XSI) && local == "nil" {
                 frame.nil = matches!(&*text, "true" | "1");
                 continue;
             }

@@ -88,6 +88,26 @@ proptest! {
         }
     }
 
+    /// What is read as XML, `quick_xml` reads too; and with the tags it finds nothing left open.
+    #[test]
+    fn what_is_read_as_xml_is_well_formed(bytes in pieces()) {
+        let format = xml("");
+        let text = String::from_utf8_lossy(&bytes);
+        if let Ok(cut) = whole_record(&format, &text) {
+            let accepted = Reader::new(&format).read(&cut).is_ok();
+            prop_assert!(!accepted || quick_xml_accepts(&cut), "{:?}", text);
+        }
+    }
+
+    /// A tree written as XML is read back as it was.
+    #[test]
+    fn a_tree_comes_back_from_xml(tree in tree()) {
+        let format = xml("");
+        let cut = whole_record(&format, &tree.written("r")).unwrap();
+        prop_assert!(quick_xml_accepts(&cut));
+        prop_assert_eq!(show(&Reader::new(&format).read(&cut).unwrap().root), show(&tree.node()));
+    }
+
     /// Valid JSON is read as `serde_json` reads it; what one refuses the other refuses (but for repeated keys).
     #[test]
     fn json_agrees_with_serde_json(bytes in pieces()) {
@@ -102,4 +122,79 @@ proptest! {
             prop_assert_eq!(theirs, ours.is_ok() || twice, "{:?} {:?}", text, ours);
         }
     }
+}
+
+/// The one record of a text, if it is one that can be cut whole.
+fn whole_record(format: &Format, text: &str) -> Result<Record, String> {
+    match cut_in(format, text.as_bytes(), 64) {
+        (cuts, None, _) => match &cuts[..] {
+            [Cut::Record(record)] => Ok(record.clone()),
+            other => Err(format!("{other:?}")),
+        },
+        (_, Some(issue), _) => Err(issue.to_string()),
+    }
+}
+
+fn quick_xml_accepts(record: &Record) -> bool {
+    use quick_xml::events::Event;
+    let text = std::str::from_utf8(&record.bytes).unwrap();
+    let mut reader = quick_xml::Reader::from_str(text);
+    loop {
+        match reader.read_event() {
+            Ok(Event::Eof) => return true,
+            Ok(Event::Start(tag) | Event::Empty(tag)) if tag.attributes().any(|attribute| attribute.is_err()) => {
+                return false;
+            }
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// An element: attributes, then either text or children.
+#[derive(Debug, Clone)]
+struct Tree {
+    attributes: std::collections::BTreeMap<&'static str, String>,
+    text: String,
+    children: Vec<(&'static str, Tree)>,
+}
+
+impl Tree {
+    fn written(&self, name: &str) -> String {
+        let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&#34;");
+        let attributes: String =
+            self.attributes.iter().map(|(name, text)| format!("\n {name} = \"{}\"", escaped(text))).collect();
+        let children: String = self.children.iter().map(|(name, tree)| tree.written(name) + "<!-- > -->\n").collect();
+        format!("<{name}{attributes}>{}{children}</{name} >", escaped(&self.text))
+    }
+
+    fn node(&self) -> Node {
+        let mut entries = Vec::new();
+        for (name, text) in &self.attributes {
+            entries.push((format!("@{name}").into(), Node::Text(text.as_str().into())));
+        }
+        for (name, tree) in &self.children {
+            Node::push(&mut entries, (*name).into(), tree.node());
+        }
+        match (self.text.is_empty(), entries.is_empty()) {
+            (true, true) => Node::Empty,
+            (false, true) => Node::Text(self.text.as_str().into()),
+            (true, false) => Node::Map(entries),
+            (false, false) => {
+                entries.push((crate::TEXT.into(), Node::Text(self.text.as_str().into())));
+                Node::Map(entries)
+            }
+        }
+    }
+}
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let names = || prop::sample::select(vec!["a", "b", "é-1", "c.d", "_e"]);
+    let attributes = move || prop::collection::btree_map(names(), "[ -~é]{0,6}", 0..3);
+    let leaf =
+        (attributes(), "[ -~\né🏛]{0,12}").prop_map(|(attributes, text)| Tree { attributes, text, children: vec![] });
+    leaf.prop_recursive(4, 40, 6, move |inner| {
+        let children = prop::collection::vec((names(), inner), 1..6);
+        (attributes(), children).prop_map(|(attributes, children)| Tree { attributes, text: String::new(), children })
+    })
 }
