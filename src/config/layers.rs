@@ -104,8 +104,9 @@ impl<'a> Layers<'a> {
                 value(Issue::error(codes::MISSING, message).hint(format!("add `{name} = …`")))
             }
             Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) => {
+                let (expected, hint) = expectation(key, expected);
                 let message = format!("`{key}` is {} where {expected} is expected", kind(actual));
-                value(Issue::error(codes::UNUSABLE, message).hint(example(key, expected)))
+                value(Issue::error(codes::UNUSABLE, message).hint(hint))
             }
             Kind::Message(text) => {
                 let (message, hint) = text.split_once("; ").unwrap_or((text, ""));
@@ -182,16 +183,20 @@ fn kind(actual: &figment::error::Actual) -> &'static str {
     }
 }
 
-fn example(key: &str, expected: &str) -> String {
+/// What serde calls what it expects, in words, and how to write it.
+fn expectation(key: &str, expected: &str) -> (String, String) {
+    let said = |words: &str, hint: String| (words.to_owned(), hint);
+    let number =
+        |from: &str| expected.strip_prefix(from).is_some_and(|rest| rest == "size" || rest.parse::<u8>().is_ok());
     match expected {
-        "a string" => format!("write it in quotes: `{key} = \"…\"`"),
-        "a boolean" => format!("write `{key} = true` or `{key} = false`, without quotes"),
-        "a sequence" => format!("write a list: `{key} = [\"…\"]`"),
-        "a map" => format!("write a table: `{key} = {{ … }}`"),
-        _ if expected.starts_with("struct") => format!("write a table: `{key} = {{ … }}`"),
-        _ if expected.starts_with('u') || expected.starts_with('f') => {
-            format!("write a number without quotes: `{key} = 10`")
-        }
-        _ => format!("write {expected}"),
+        "a string" => said("text", format!("write it in quotes: `{key} = \"…\"`")),
+        "a boolean" => said("true or false", format!("write `{key} = true` or `{key} = false`, without quotes")),
+        "a sequence" => said("a list", format!("write a list: `{key} = [\"…\"]`")),
+        "a map" => said("a table", format!("write a table: `{key} = {{ … }}`")),
+        _ if expected.starts_with("struct ") => said("a table", format!("write a table: `{key} = {{ … }}`")),
+        _ if number("u") => said("a whole number from 0", format!("write a number without quotes: `{key} = 10`")),
+        _ if number("i") => said("a whole number", format!("write a number without quotes: `{key} = 10`")),
+        _ if number("f") => said("a number", format!("write a number without quotes: `{key} = 0.5`")),
+        _ => said(expected, format!("write {expected}")),
     }
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use guichet_sdk::{Issue, Place, Severity};
+use guichet_sdk::{Issue, Place, SecretRef, Severity};
+
+use super::codes;
 
 /// Everything a check found.
 #[derive(Debug, Clone, Default)]
@@ -88,9 +91,11 @@ impl Report {
         let text = issue.place.file.as_ref().and_then(|file| self.texts.get(file));
         group = match (text, issue.place.line) {
             (Some(text), Some(line)) => {
-                let span = span(text, line, issue.place.column.unwrap_or(1));
+                let (shown, span) = excerpt(text, line, issue.place.column.unwrap_or(1), Hidden::of(issue));
                 let annotation = AnnotationKind::Primary.span(span);
-                group.element(Snippet::source(&**text).path(issue.place.file.as_deref()).annotation(annotation))
+                let number = usize::try_from(line).unwrap_or(1);
+                let snippet = Snippet::source(shown).line_start(number).path(issue.place.file.as_deref());
+                group.element(snippet.annotation(annotation))
             }
             (None, _) | (_, None) => match issue.place.to_string() {
                 place if place.is_empty() => group,
@@ -112,23 +117,55 @@ impl fmt::Display for Report {
 
 impl std::error::Error for Report {}
 
-/// The word or text in quotes that starts at a line and column.
-fn span(text: &str, line: u64, column: u64) -> std::ops::Range<usize> {
+/// What of a line is not shown: a report is read by more people than a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hidden {
+    /// Nothing.
+    Nothing,
+    /// What follows the word: the value of a key nobody knows may be a secret under a mistyped name.
+    Rest,
+    /// The word itself and what follows: a secret in plain text.
+    Word,
+}
+
+impl Hidden {
+    fn of(issue: &Issue) -> Self {
+        let key = issue.place.path.as_deref().and_then(|path| path.rsplit('.').next()).unwrap_or_default();
+        if issue.message.contains(SecretRef::PLAIN) || key.starts_with("key") {
+            Hidden::Word
+        } else if issue.code == codes::UNKNOWN_KEY || issue.code == guichet_sdk::settings::UNKNOWN {
+            Hidden::Rest
+        } else {
+            Hidden::Nothing
+        }
+    }
+}
+
+/// A line as shown, and in it the word or text in quotes that starts at a column.
+fn excerpt(text: &str, line: u64, column: u64, hidden: Hidden) -> (String, Range<usize>) {
     let skip = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
-    let start: usize = text.split_inclusive('\n').take(skip).map(str::len).sum();
-    let rest = text[start..].lines().next().unwrap_or_default();
+    let line = text.lines().nth(skip).unwrap_or_default();
     let before = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
-    let from = rest.char_indices().nth(before).map_or(rest.len(), |(index, _)| index);
-    let token = &rest[from..];
-    let length = match token.chars().next() {
-        Some(quote @ ('"' | '\'')) => token[1..].find(quote).map_or(token.len(), |end| end + 2),
-        Some(_) => {
-            let end = token.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')));
-            end.unwrap_or(token.len()).max(token.chars().next().map_or(0, char::len_utf8))
+    let from = line.char_indices().nth(before).map_or(line.len(), |(index, _)| index);
+    let to = from + word(&line[from..]);
+    match hidden {
+        Hidden::Nothing => (line.to_owned(), from..to),
+        Hidden::Rest if to < line.len() => (format!("{} …", &line[..to]), from..to),
+        Hidden::Rest => (line.to_owned(), from..to),
+        Hidden::Word => (format!("{}…", &line[..from]), from..from + '…'.len_utf8()),
+    }
+}
+
+/// Length of the word or text in quotes at the start of a text.
+fn word(text: &str) -> usize {
+    match text.chars().next() {
+        Some(quote @ ('"' | '\'')) => text[1..].find(quote).map_or(text.len(), |end| end + 2),
+        Some(first) => {
+            let end = text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')));
+            end.unwrap_or(text.len()).max(first.len_utf8())
         }
         None => 0,
-    };
-    start + from..start + from + length
+    }
 }
 
 #[cfg(test)]
@@ -156,10 +193,19 @@ mod tests {
     #[test]
     fn spans_cover_the_word() {
         let text = "é = 'a b'\nkey-2 = 1\n";
-        let cut = |line, column| &text[span(text, line, column)];
+        let cut = |line, column| {
+            let (shown, span) = excerpt(text, line, column, Hidden::Nothing);
+            shown[span].to_owned()
+        };
         assert_eq!(
-            (cut(1, 5), cut(2, 1), cut(2, 9), cut(1, 1), cut(9, 9), cut(1, 99)),
-            ("'a b'", "key-2", "1", "é", "", "")
+            [cut(1, 5), cut(2, 1), cut(2, 9), cut(1, 1), cut(9, 9), cut(1, 99)],
+            ["'a b'", "key-2", "1", "é", "", ""]
         );
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_not_shown() {
+        let shown = |hidden, column| excerpt("kye = 'hunter2'", 1, column, hidden).0;
+        assert_eq!((shown(Hidden::Rest, 1).as_str(), shown(Hidden::Word, 7).as_str()), ("kye …", "kye = …"));
     }
 }

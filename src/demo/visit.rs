@@ -66,7 +66,10 @@ impl Visit<'_> {
         self.caught_up().await?;
         let seconds = started.elapsed().as_secs_f64();
         let (records, cases) = (self.departments.expected.records, self.store.vitals().await?.cases);
-        (self.say)(&format!("  {records} records of {} departments make {cases} cases, read in {seconds:.1} s", Department::ALL.len()));
+        (self.say)(&format!(
+            "  {records} records of {} departments make {cases} cases, read in {seconds:.1} s",
+            Department::ALL.len()
+        ));
         (self.say)("");
         for line in account::table(&self.board.all()) {
             (self.say)(&format!("  {line}"));

@@ -61,7 +61,10 @@ async fn quarantine_is_listed_shown_retried_and_dismissed() {
     assert_eq!(hub.get("/ops/v1/quarantine?flow=cases", "key-ops").await.0, 400);
 
     let (_, held) = hub.get("/ops/v1/quarantine/2", "key-ops").await;
-    assert_eq!((&held["content"], &held["line"], &held["state"]), (&json!("A-1;T92"), &json!(42), &json!("quarantined")));
+    assert_eq!(
+        (&held["content"], &held["line"], &held["state"]),
+        (&json!("A-1;T92"), &json!(42), &json!("quarantined"))
+    );
     assert_eq!(hub.get("/ops/v1/quarantine/99", "key-ops").await.0, 404);
     assert_eq!(hub.get("/ops/v1/quarantine/x", "key-ops").await.1["code"], "quarantine_not_found");
 

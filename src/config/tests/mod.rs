@@ -174,7 +174,7 @@ key = { env = 'NOT_SET' }
         ]
     );
     let (_, report) = sample.check(&[]);
-    assert!(!report.render(false).contains("is `hunter2`") && !report.json().to_string().contains("hunter2"));
+    assert!(!report.render(false).contains("hunter2") && !report.json().to_string().contains("hunter2"));
 }
 
 #[test]
@@ -232,6 +232,22 @@ fn hints_name_the_nearest_word() {
     let (_, report) = sample.check(&[]);
     let hints: Vec<_> = report.issues().iter().filter_map(|issue| issue.hint.as_deref()).collect();
     assert!(hints.contains(&"did you mean `files`?") && hints.contains(&"did you mean `schedule`?"), "{hints:?}");
+}
+
+#[test]
+fn a_secret_is_shown_nowhere_whatever_is_wrong_with_it() {
+    for line in [
+        "key = 'hunter2'",
+        "key = ['hunter2']",
+        "kye = 'hunter2'",
+        "key_sha256 = 'hunter2'",
+        "key = { evn = 'hunter2' }",
+    ] {
+        let sample = Sample::of(&[("config/guichet.toml", &format!("[clients.a]\nservices = ['*']\n{line}\n"))]);
+        let (project, report) = sample.check(&[("GUICHET_CLIENTS__B__KEY", "hunter2")]);
+        assert!(project.is_none() && !report.render(false).contains("hunter2"), "{line}: {report}");
+        assert!(!report.json().to_string().contains("hunter2"), "{line}");
+    }
 }
 
 #[test]
