@@ -60,7 +60,6 @@ struct InFlight {
     whole: usize,
     origins: Vec<Origin>,
     spans: trace::Records,
-    started: Instant,
 }
 
 impl Pipeline {
@@ -146,7 +145,7 @@ impl Pipeline {
         self.settle(Some(source)).await?;
         let origins = items.iter().map(|item| item.record.origin.clone()).collect();
         let commit = self.commit(items, cursor, finished, &span);
-        self.in_flight = Some(InFlight { commit, receipt, whole, origins, spans, started: Instant::now() });
+        self.in_flight = Some(InFlight { commit, receipt, whole, origins, spans });
         Ok(())
     }
 
@@ -189,21 +188,25 @@ impl Pipeline {
             supersedes: route.order.class == OrderClass::Snapshot,
             retries: Vec::new(),
         };
-        let span = info_span!(parent: span, "flow.commit");
-        tokio::spawn(async move { route.store.commit(work).await }.instrument(span))
+        let committing = async move {
+            let started = Instant::now();
+            let committed = route.store.commit(work).await;
+            meter::committed(&route.name, started.elapsed());
+            committed
+        };
+        tokio::spawn(committing.instrument(info_span!(parent: span, "flow.commit")))
     }
 
     /// Waits for the commit in flight, counts it, and only then acknowledges. Without a source (it broke) nothing is
     /// acknowledged: the records come again and are recognised.
     pub async fn settle(&mut self, source: Option<&mut dyn Source>) -> Result<(), Fault> {
-        let Some(InFlight { commit, receipt, whole, origins, spans, started }) = self.in_flight.take() else {
+        let Some(InFlight { commit, receipt, whole, origins, spans }) = self.in_flight.take() else {
             return Ok(());
         };
         let committed = match commit.await {
             Ok(committed) => committed.map_err(|e| faults::of_store(&e))?,
             Err(_) => return Err(faults::of_store(&StoreFault::Failed("the commit did not end".into()))),
         };
-        meter::committed(&self.route.name, started.elapsed());
         spans.close(&committed.endings);
         self.written_at = Some(Instant::now());
         self.count(&committed, &origins);
@@ -236,8 +239,7 @@ impl Pipeline {
         let (items, finished) = (Vec::new(), Vec::new());
         let commit = self.commit(items, None, finished, &Span::none());
         let spans = trace::Records::default();
-        let started = Instant::now();
-        self.in_flight = Some(InFlight { commit, receipt: None, whole: 0, origins: Vec::new(), spans, started });
+        self.in_flight = Some(InFlight { commit, receipt: None, whole: 0, origins: Vec::new(), spans });
         self.settle(None).await
     }
 
