@@ -354,7 +354,7 @@ impl<'c> Checker<'c> {
         let least = transform.params.iter().filter(|param| param.times == Times::One).count();
         let many = transform.params.iter().any(|param| param.times == Times::Many);
         if call.args.len() < least || (!many && call.args.len() > transform.params.len()) {
-            let message = format!("`{}` has {} arguments", call.name, call.args.len());
+            let message = format!("`{}` is given {} arguments", call.name, call.args.len());
             self.types(call.site, message, usage(transform));
             return None;
         }
@@ -501,6 +501,10 @@ impl<'c> Checker<'c> {
             return None;
         };
         let Some(column) = table.column(column_name) else {
+            if table.columns.is_empty() {
+                // The table itself has been reported: its file is not there, or it has no rows.
+                return None;
+            }
             let names: Vec<&str> = table.columns.iter().map(|(name, _)| &**name).collect();
             let hint = match nearest(column_name, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -531,16 +535,23 @@ fn key_step(written: &Expr, op: Op) -> PathStep {
     PathStep::Where(op)
 }
 
-/// How a transform is written.
-pub fn usage(transform: &Transform) -> String {
+/// How a transform is written: `slice(start, length)`.
+pub fn signature(transform: &Transform) -> String {
     let params = transform.params.iter().map(|param| match param.times {
         Times::One => param.name.to_owned(),
         Times::Optional => format!("{}?", param.name),
         Times::Many => format!("{}…", param.name),
     });
-    let params = params.collect::<Vec<_>>().join(", ");
-    let params = if params.is_empty() { params } else { format!("({params})") };
-    format!("it is written `| {}{params}`", transform.name)
+    let params = match transform.make {
+        Make::From(_) => params.collect::<Vec<_>>().join(", "),
+        Make::Code => "table, column, at?".to_owned(),
+        Make::Map => "'K': 'v', …".to_owned(),
+    };
+    if params.is_empty() { transform.name.to_owned() } else { format!("{}({params})", transform.name) }
+}
+
+fn usage(transform: &Transform) -> String {
+    format!("it is written `| {}`", signature(transform))
 }
 
 fn article(ty: Type) -> String {

@@ -176,7 +176,7 @@ impl<'c> Compiler<'c> {
         self.checker.paths_read.pop();
         if !path.many {
             let hint = format!("write `{}[*]`", path.text);
-            self.checker.error(TYPES, path.site, "`each` is a list", Some(hint));
+            self.checker.error(TYPES, path.site, "`each` walks a list, and this is one value", Some(hint));
         }
         Some(path)
     }

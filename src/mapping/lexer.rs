@@ -77,7 +77,8 @@ pub fn tokens(text: &str) -> Result<Vec<(usize, Token)>, Complaint> {
 }
 
 fn stranger(c: char) -> Issue {
-    let issue = Issue::error(EXPRESSION, format!("`{}` has no meaning in an expression", c.escape_debug()));
+    let issue =
+        Issue::error(EXPRESSION, format!("`{}` has no meaning in an expression", if c.is_control() { '?' } else { c }));
     match c {
         '"' | '‘' | '’' | '“' | '”' | '`' => issue.hint("texts are written between `'` and `'`"),
         '&' => issue.hint("write `&&`"),

@@ -21,6 +21,7 @@ mod lexer;
 mod op;
 mod parser;
 mod path;
+pub mod reference;
 mod site;
 mod table;
 mod transform;

@@ -29,7 +29,7 @@ pub struct Transform {
     pub params: &'static [Param],
     /// What it does, in one line.
     pub does: &'static str,
-    /// An example: an expression over the sample document of the reference and what it gives.
+    /// An example: an expression (over [`SAMPLE`](super::reference::SAMPLE)), and what it gives.
     pub example: (&'static str, &'static str),
     /// How it is made.
     pub make: Make,

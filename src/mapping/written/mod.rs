@@ -146,9 +146,9 @@ pub fn read(file: &File<'_>, report: &mut Report<'_>) -> Option<Written> {
     let tables = tables(root.section("tables", report), report);
     let ignored = coverage(root.section("coverage", report), report);
     let tests = root.sections("test", report).into_iter().filter_map(|test| read_test(test, report)).collect();
-    if let Some(commands) = root.section("commands", report) {
+    if let Some(site) = root.key("commands", report) {
         let hint = "remove the block for now; commands come with a later version";
-        report.error(NOT_YET, commands.site(report), "commands are not supported yet", Some(hint.to_owned()));
+        report.error(NOT_YET, site, "commands are not supported yet", Some(hint.to_owned()));
     }
     root.finish(report);
     let written = Written { stamp, format, calendar, record, updates, lists, tables, ignored, tests };
