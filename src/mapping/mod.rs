@@ -8,6 +8,7 @@
 
 mod apply;
 mod ast;
+mod calls;
 mod check;
 mod codes;
 mod compile;

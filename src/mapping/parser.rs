@@ -324,9 +324,8 @@ impl Parser<'_> {
             steps.push(self.step()?);
         }
         loop {
-            if self.eat("/") {
-                steps.push(self.step()?);
-            } else if *self.token() == Token::Symbol("@") && !itself {
+            // `a/b` and `a@b`: the `@` belongs to the name.
+            if self.eat("/") || (*self.token() == Token::Symbol("@") && !itself) {
                 steps.push(self.step()?);
             } else if *self.token() == Token::Symbol("[") && !itself {
                 self.nested(|parser| parser.filter(&mut steps))?;

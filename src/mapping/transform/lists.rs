@@ -2,6 +2,7 @@
 
 use super::super::value::{Kind, Number, Value};
 use super::{Apply, Make, Takes, Transform, one_text, text_at};
+use crate::model::Moment;
 
 const fn list(
     name: &'static str,
@@ -66,7 +67,7 @@ pub(super) const LISTS: &[Transform] = &[
         true,
         "the earliest of several dates; empty where there is none",
         ("step[*]@on | date | earliest", "2024-03-01"),
-        Make::From(|_, _| Ok(on_dates(Iterator::min_by_key))),
+        Make::From(|_, _| Ok(on_dates(|dates| dates.min_by_key(|moment| moment.micros)))),
     ),
     list(
         "latest",
@@ -75,7 +76,7 @@ pub(super) const LISTS: &[Transform] = &[
         true,
         "the latest of several dates; empty where there is none",
         ("step[*]@on | date | latest", "2024-03-09"),
-        Make::From(|_, _| Ok(on_dates(Iterator::max_by_key))),
+        Make::From(|_, _| Ok(on_dates(|dates| dates.max_by_key(|moment| moment.micros)))),
     ),
 ];
 
@@ -86,9 +87,7 @@ fn on_list(apply: impl for<'a> Fn(Vec<Value<'a>>) -> Value<'a> + Send + Sync + '
     })
 }
 
-type Dates = std::vec::IntoIter<crate::model::Moment>;
-
-fn on_dates(choose: fn(Dates, fn(&crate::model::Moment) -> i64) -> Option<crate::model::Moment>) -> Apply {
+fn on_dates(choose: fn(std::vec::IntoIter<Moment>) -> Option<Moment>) -> Apply {
     on_list(move |items| {
         let dates: Vec<_> = items
             .into_iter()
@@ -97,6 +96,6 @@ fn on_dates(choose: fn(Dates, fn(&crate::model::Moment) -> i64) -> Option<crate:
                 Value::Empty | Value::Text(_) | Value::Number(_) | Value::Bool(_) | Value::List(_) => None,
             })
             .collect();
-        choose(dates.into_iter(), |moment| moment.micros).map_or(Value::Empty, Value::Date)
+        choose(dates.into_iter()).map_or(Value::Empty, Value::Date)
     })
 }

@@ -162,10 +162,10 @@ fn head(section: Option<Section<'_, '_>>, report: &mut Report<'_>) -> String {
     if let Some(model) = head.needed_text("model", report) {
         report.choice(&model, "model", MODELS);
     }
-    if let Some(date) = head.text("valid_from", report) {
-        if let Err(issue) = table::day(&date.value, "valid_from") {
-            report.push(issue, date.sites.site(0));
-        }
+    if let Some(date) = head.text("valid_from", report)
+        && let Err(issue) = table::day(&date.value, "valid_from")
+    {
+        report.push(issue, date.sites.site(0));
     }
     if let Some(transition) = head.text("transition", report) {
         report.choice(&transition, "transition", TRANSITIONS);
