@@ -4,6 +4,7 @@
 mod cases;
 mod check;
 mod completions;
+mod demo;
 mod explain;
 mod failure;
 mod line;
@@ -41,6 +42,8 @@ const EXIT_CODES: &str =
 enum Verb {
     /// Run the hub: flows, API and metrics, until interrupted
     Serve(serve::Serve),
+    /// Run the sample city: five departments drop files, the hub answers
+    Demo(demo::Demo),
     /// Check the configuration and the mappings; every problem at once
     Check(check::Check),
     /// Run the golden samples and tests beside the mappings
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
 fn run(verb: Verb, screen: Screen) -> Result<(), Failure> {
     match verb {
         Verb::Serve(serve) => block_on(serve.run(screen)),
+        Verb::Demo(demo) => block_on(demo.run(screen)),
         Verb::Check(check) => check.run(screen),
         Verb::Test(test) => test.run(screen),
         Verb::Run(run) => block_on(run.run(screen)),

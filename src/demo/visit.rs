@@ -149,7 +149,7 @@ impl Visit<'_> {
 }
 
 /// Counts of every flow together.
-fn sum(flows: &[(FlowName, FlowStatus)]) -> Counts {
+pub fn sum(flows: &[(FlowName, FlowStatus)]) -> Counts {
     let mut sum = Counts::default();
     flows.iter().for_each(|(_, status)| sum.add(&status.counts));
     sum

@@ -1,0 +1,72 @@
+#![allow(clippy::unwrap_used)]
+//! The sample city, as a visitor runs it: the binary, real files, real sockets.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
+
+fn guichet(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_guichet"));
+    command.args(arguments).env_clear().env("TMPDIR", std::env::temp_dir());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    let output = guichet(arguments).output().unwrap();
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {}\n{out}\n{error}", output.status);
+    output
+}
+
+#[test]
+fn the_city_passes_check_and_its_own_tests() {
+    let folder = tempfile::tempdir().unwrap();
+    guichet::demo::city::unpack(folder.path()).unwrap();
+    let project = folder.path().to_str().unwrap();
+    run(&["check", "--project", project]);
+    run(&["test", "--project", project]);
+}
+
+#[test]
+fn a_kept_city_goes_on_where_it_stood_and_its_counts_balance() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let counts = |arguments: &[&str]| {
+        let answer: serde_json::Value = serde_json::from_slice(&run(arguments).stdout).unwrap();
+        answer["counts"].clone()
+    };
+    let first = counts(&["demo", "--listen", "127.0.0.1:0", "--data", data, "--once", "--json"]);
+    assert_eq!((first["quarantined"].as_u64(), first["parked"].as_u64()), (Some(10), Some(1)), "{first}");
+    let second = counts(&["demo", "--listen", "127.0.0.1:0", "--data", data, "--for", "10s", "--json"]);
+    assert!(second["received"].as_u64() > first["received"].as_u64(), "{first} then {second}");
+    let third = counts(&["demo", "--listen", "127.0.0.1:0", "--data", data, "--once", "--json"]);
+    assert_eq!(third, second, "what was put down again after a restart counts for nothing");
+}
+
+#[test]
+fn the_requests_a_visitor_is_offered_are_answered() {
+    let mut child =
+        guichet(&["demo", "--listen", "127.0.0.1:0", "--for", "10s"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut answered = 0;
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        let Some(curl) = line.trim().strip_prefix("curl -s -H 'Authorization: Bearer ") else { continue };
+        let (key, rest) = curl.split_once("' '").unwrap();
+        let url = rest.trim_end_matches('\'').to_owned();
+        let key = key.to_owned();
+        let (status, body) = ask(&url, &key);
+        assert_eq!(status, 200, "{url}: {body}");
+        assert!(body.is_object(), "{url}");
+        answered += 1;
+    }
+    assert!(child.wait().unwrap().success());
+    assert_eq!(answered, 3);
+}
+
+fn ask(url: &str, key: &str) -> (u16, serde_json::Value) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let answer = reqwest::Client::new().get(url).bearer_auth(key).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    })
+}
