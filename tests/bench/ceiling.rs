@@ -80,7 +80,10 @@ fn table(db: &Connection, name: String) -> Table {
 
 fn open(file: &Path) -> Connection {
     let db = Connection::open(file).unwrap();
-    db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536").unwrap();
+    db.execute_batch(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA foreign_keys=OFF",
+    )
+    .unwrap();
     db
 }
 

@@ -55,7 +55,7 @@ impl Project {
             ));
         }
         write("config/sources/bench.toml", &source);
-        write("config/services/permis.toml", "title = { en = \"Building permit\" }\nversion = \"1\"\n");
+        write("config/services/permis.toml", "[service]\ntitle = { en = \"Building permit\" }\nversion = \"1\"\n");
         write(
             "config/guichet.toml",
             &format!(
@@ -79,7 +79,7 @@ impl Project {
     /// Runs a flow until it has caught up; wall time and the peak of resident memory in bytes.
     pub fn run(&self, kind: Kind) -> (Duration, u64) {
         let started = Instant::now();
-        let mut child = self.guichet(&["run", &format!("bench/{}", kind.word()), "--json"], Stdio::null());
+        let mut child = self.guichet(&["run", &format!("bench/{}", kind.word()), "--json"], self.log("out"));
         let mut peak = 0;
         let status = loop {
             peak = peak.max(peak_memory(child.id()));
@@ -88,7 +88,8 @@ impl Project {
             }
             std::thread::sleep(Duration::from_millis(5));
         };
-        assert!(status.success(), "`guichet run` ended with {status}");
+        let said = |name| std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
+        assert!(status.success(), "`guichet run` ended with {status}\n{}{}", said("out"), said("err"));
         (started.elapsed(), peak)
     }
 
@@ -104,6 +105,10 @@ impl Project {
         served
     }
 
+    fn log(&self, name: &str) -> Stdio {
+        std::fs::File::create(self.folder.path().join(name)).unwrap().into()
+    }
+
     fn guichet(&self, words: &[&str], out: Stdio) -> Child {
         Command::new(env!("CARGO_BIN_EXE_guichet"))
             .args(words)
@@ -112,7 +117,7 @@ impl Project {
             .arg("--store")
             .arg(format!("sqlite:{}", self.database().display()))
             .stdout(out)
-            .stderr(Stdio::null())
+            .stderr(self.log("err"))
             .spawn()
             .unwrap()
     }

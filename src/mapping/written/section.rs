@@ -102,7 +102,8 @@ impl<'t, 'd> Section<'t, 'd> {
 
     /// Where the value of a key starts; the table itself where the key is left out.
     pub fn site_of(&self, key: &str, report: &Report<'_>) -> Site {
-        let value = self.table.iter().find(|(written, _)| written.get_ref() == key).map(|(_, value)| value.span().start);
+        let value =
+            self.table.iter().find(|(written, _)| written.get_ref() == key).map(|(_, value)| value.span().start);
         report.file.site(value.unwrap_or(self.start))
     }
 
