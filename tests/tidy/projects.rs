@@ -1,17 +1,12 @@
 //! What stands in the repository as an example is valid, and the schemas editors read are those of the code.
 
 use std::fs;
-use std::sync::Arc;
 
+use guichet::app::registry;
 use guichet::config::schema::{FileKind, of};
 use guichet::config::{Environment, check};
-use guichet_sdk::Registry;
 
 use crate::sources::root;
-
-fn registry() -> Registry {
-    Registry::new(vec![Arc::new(guichet_files::FilesKind)])
-}
 
 #[test]
 fn every_example_project_passes_check() {
