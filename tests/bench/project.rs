@@ -55,7 +55,10 @@ impl Project {
             ));
         }
         write("config/sources/bench.toml", &source);
-        write("config/services/permis.toml", "[service]\ntitle = { en = \"Building permit\" }\nversion = \"1\"\n");
+        for service in ["permis", "direct"] {
+            let text = "[service]\ntitle = { en = \"Building permit\" }\nversion = \"1\"\n";
+            write(&format!("config/services/{service}.toml"), text);
+        }
         write(
             "config/guichet.toml",
             &format!(
