@@ -126,7 +126,16 @@ impl Hub {
         let served = tokio::spawn(serve(listener, api, async {
             let _ = stopped.await;
         }));
-        Hub { address, store, _folder: folder, board, asked, http: reqwest::Client::new(), stop: Some(stop), served }
+        Hub {
+            address,
+            store,
+            _folder: folder,
+            board,
+            asked,
+            http: reqwest::Client::builder().build().unwrap(),
+            stop: Some(stop),
+            served,
+        }
     }
 
     fn reference(&self, row: CaseRow) -> String {
