@@ -61,14 +61,14 @@ fn record(kind: Kind, out: &mut impl Write, n: u64, later: bool) {
             "PC{n:09};permis;Construction d'une maison individuelle {n};{day:02}/{month:02}/{year};{state};{day:02}/{month:02}/{year} {hour:02}:{minute:02};internet;Urbanisme {};{house} rue des {street};{:05};Ville-Exemple;AB{:04};Société {n};{:014};{version}",
             n % 7, 1000 + n % 9000, n % 10000, n * 97 % 100_000_000_000_000
         ),
-        Kind::Xml => write!(
+        Kind::Xml => writeln!(
             out,
             "<d:dossier><d:entete><d:reference>PC{n:09}</d:reference><d:dateDepot>{day:02}/{month:02}/{year}</d:dateDepot><d:version>{version}</d:version><d:canal>internet</d:canal></d:entete>\
 <d:projet><d:nature>Construction d'une maison individuelle {n}</d:nature><d:surface unite=\"m2\">{}</d:surface><d:destination>habitation</d:destination><d:description>Maison de plain-pied avec garage accolé, toiture en tuiles, clôture de deux mètres et accès par la voie communale; les pièces ont été déposées au guichet et enregistrées le jour même.</d:description></d:projet>\
 <d:terrain><d:adresse><d:numero>{house}</d:numero><d:voie>rue des {street}</d:voie><d:codePostal>{:05}</d:codePostal><d:ville>Ville-Exemple</d:ville></d:adresse><d:parcelle>AB{:04}</d:parcelle></d:terrain>\
 <d:demandeurs><d:demandeur type=\"PM\" qualite=\"PE\"><d:raisonSociale>Société {n}</d:raisonSociale><d:siret>{:014}</d:siret></d:demandeur><d:demandeur type=\"PP\" qualite=\"MA\"><d:nom>Durand</d:nom><d:prenom>Camille</d:prenom></d:demandeur></d:demandeurs>\
 <d:etat code=\"{state}\"><d:dateEtat>{day:02}/{month:02}/{year} {hour:02}:{minute:02}</d:dateEtat><d:libelle>état {state}</d:libelle></d:etat>\
-<d:service><d:code>URB{}</d:code><d:instructeur>agent{:03}</d:instructeur></d:service></d:dossier>\n",
+<d:service><d:code>URB{}</d:code><d:instructeur>agent{:03}</d:instructeur></d:service></d:dossier>",
             80 + n % 120, 1000 + n % 9000, n % 10000, n * 97 % 100_000_000_000_000, n % 7, n % 50
         ),
         Kind::Json => writeln!(

@@ -45,7 +45,8 @@ pub fn bench(question: Question) {
     // Warm both, then measure them alternately, so that a noisy minute hits both.
     let ours = || http::load(port, &request, expected, CONNECTIONS, TIME);
     let bare = || http::load(hello, &http::get(static_path, ""), 200, CONNECTIONS, TIME);
-    (ours(), bare());
+    ours();
+    bare();
     let (mut a, mut b) = (0.0, 0.0);
     for _ in 0..2 {
         a += ours() / 2.0;
