@@ -66,7 +66,7 @@ fn ask(url: &str, key: &str) -> (u16, serde_json::Value) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let answer = reqwest::Client::new().get(url).bearer_auth(key).send().await.unwrap();
+        let answer = reqwest::Client::builder().build().unwrap().get(url).bearer_auth(key).send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     })
 }
