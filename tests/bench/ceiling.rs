@@ -45,16 +45,33 @@ impl Written {
     /// Parses the file and inserts the rows, `batch` records to a transaction; the time it took.
     pub fn insert(&self, kind: Kind, file: &Path, records: u64, batch: u64) -> Duration {
         let folder = tempfile::tempdir().unwrap();
-        let mut db = open(&folder.path().join("ceiling.db"));
-        self.schema.iter().for_each(|sql| db.execute_batch(sql).unwrap());
-        let rounds = records.div_ceil(batch).max(1) as usize;
-        write(&mut db, &self.before, 1);
+        let mut db = self.prepare(folder.path());
         let started = Instant::now();
         std::thread::scope(|scope| {
             scope.spawn(|| assert_eq!(parse(kind, file), records));
-            write(&mut db, &self.tables, rounds);
+            self.write(&mut db, records, batch);
         });
         started.elapsed()
+    }
+
+    /// Inserts the rows and parses nothing.
+    pub fn insert_only(&self, records: u64, batch: u64) -> Duration {
+        let folder = tempfile::tempdir().unwrap();
+        let mut db = self.prepare(folder.path());
+        let started = Instant::now();
+        self.write(&mut db, records, batch);
+        started.elapsed()
+    }
+
+    fn prepare(&self, folder: &Path) -> Connection {
+        let mut db = open(&folder.join("ceiling.db"));
+        self.schema.iter().for_each(|sql| db.execute_batch(sql).unwrap());
+        write(&mut db, &self.before, 1);
+        db
+    }
+
+    fn write(&self, db: &mut Connection, records: u64, batch: u64) {
+        write(db, &self.tables, records.div_ceil(batch).max(1) as usize);
     }
 }
 

@@ -9,6 +9,7 @@ mod ingest;
 mod latency;
 mod project;
 mod reading;
+mod store;
 
 /// Every bench: its name, what its ratio should reach, and its code.
 const BENCHES: &[(&str, &str, fn())] = &[
@@ -20,6 +21,8 @@ const BENCHES: &[(&str, &str, fn())] = &[
     ("api-case", "≥ 0.45, stretch 0.58", || reading::bench(reading::Question::Case)),
     ("api-case-304", "≥ 0.8, stretch 0.95", || reading::bench(reading::Question::Unchanged)),
     ("api-list-20", "≥ 0.3, stretch 0.6", || reading::bench(reading::Question::List)),
+    ("store", "≥ 0.6 of the same rows inserted bare", store::bench),
+    ("store-growth", "last tenth ≥ 0.55 of the first", store::growth),
     ("latency", "p99 ≤ 50 ms beyond the poll, stretch 10", latency::bench),
 ];
 

@@ -8,6 +8,8 @@ use guichet_sdk::{Code, Issue};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::desk::Desk;
+use super::document::Parts;
+use super::draft::Draft;
 use super::entries::{self, ENTRIES_PER_CASE};
 use super::feed::{self, NewChange};
 use super::flows::Flow;
@@ -44,6 +46,8 @@ pub(super) struct CaseBook {
     cases: Vec<Case>,
     by_key: HashMap<String, usize>,
     next: Option<i64>,
+    /// Written already; kept so that the whole book is freed by the caller, not by the writer.
+    spent: Vec<Box<[u8]>>,
 }
 
 /// A case under way.
@@ -53,6 +57,10 @@ pub(super) struct Case {
     pub(super) revision: i64,
     pub(super) entries: Vec<Entry>,
     pub(super) folded: Folded,
+    /// Its document, when a draft of it is still right.
+    pub(super) draft: Option<Parts>,
+    /// Hashes of its search terms, with the draft.
+    terms: Option<Vec<i64>>,
     /// How it stood before the unit; `None` when the unit makes it.
     before: Option<Folded>,
     /// Revision before the unit.
@@ -82,7 +90,7 @@ struct Effect {
 impl CaseBook {
     /// An empty book for a unit of this flow.
     pub(super) fn new(flow: Arc<Flow>, now: i64) -> Self {
-        CaseBook { flow, now, cases: Vec::new(), by_key: HashMap::new(), next: None }
+        CaseBook { flow, now, cases: Vec::new(), by_key: HashMap::new(), next: None, spent: Vec::new() }
     }
 
     /// Applies the updates of one record, which are all about one case.
@@ -90,6 +98,7 @@ impl CaseBook {
         &mut self,
         desk: &mut Desk,
         candidates: Vec<Candidate>,
+        draft: Option<Box<Draft>>,
         told: &Told,
     ) -> Result<Applied, StoreFault> {
         let recognised = self.recognised(&candidates);
@@ -109,7 +118,7 @@ impl CaseBook {
             self.decide(&desk.connection, at, candidate, told, recognised, &mut effect)?;
         }
         if effect.entered {
-            self.change(desk, at)?;
+            self.change(desk, at, draft)?;
         }
         if let Some(issue) = effect.refused {
             if recognised == Recognised::ByDigest {
@@ -259,18 +268,30 @@ impl CaseBook {
         let id = entries::key(case.row, case.entries.len());
         entries::insert(connection, id, (self.flow.row, told.mapping), &entry, &json)?;
         case.entries.push(entry);
+        self.spent.push(json);
         effect.entered = true;
         Ok(Some(id))
     }
 
     /// A record is through: the case as it stands now, and what that changes for those who follow it.
-    fn change(&mut self, desk: &mut Desk, at: usize) -> Result<(), StoreFault> {
+    fn change(&mut self, desk: &mut Desk, at: usize, draft: Option<Box<Draft>>) -> Result<(), StoreFault> {
         let case = &mut self.cases[at];
-        let folded = ledger::fold(&case.entries);
+        let drafted = draft.filter(|_| !case.exists());
+        let folded = match drafted {
+            Some(draft) => {
+                let Draft { folded, parts, terms } = *draft;
+                (case.draft, case.terms) = (Some(parts), Some(terms));
+                folded
+            }
+            None => {
+                (case.draft, case.terms) = (None, None);
+                ledger::fold(&case.entries)
+            }
+        };
         let old = case.exists().then_some((&case.folded, &case.entries[..]));
         let kinds = ledger::changes(old, (&folded, &case.entries));
         let old = std::mem::replace(&mut case.folded, folded);
-        if case.was > 0 && case.before.is_none() {
+        if !case.is_new() && case.before.is_none() {
             case.before = Some(old);
         }
         case.entered = true;
@@ -296,8 +317,10 @@ impl CaseBook {
     }
 
     /// Writes the documents of the cases that moved.
-    pub(super) fn write(self, desk: &mut Desk) -> Result<(), StoreFault> {
-        for case in self.cases.iter().filter(|case| case.entered) {
+    pub(super) fn write(&mut self, desk: &mut Desk) -> Result<(), StoreFault> {
+        let mut made = 0;
+        for case in self.cases.iter_mut().filter(|case| case.entered) {
+            made += usize::from(case.is_new());
             if case.revision == case.was {
                 document::touch(&desk.connection, case, self.now)?;
                 continue;
@@ -305,10 +328,14 @@ impl CaseBook {
             let before = case.before.as_ref().map(|before| &before.facts);
             if before.is_none_or(|before| *before != case.folded.facts) {
                 let old = before.map_or_else(Vec::new, |facts| desk.terms.of_facts(facts));
-                terms::change(&desk.connection, case.row, &old, &desk.terms.of_facts(&case.folded.facts))?;
+                let new = case.terms.take().unwrap_or_else(|| desk.terms.of_facts(&case.folded.facts));
+                terms::change(&desk.connection, case.row, &old, &new)?;
             }
-            document::write(&desk.connection, desk.seal, case, self.flow.source, self.now, case.was == 0)?;
+            document::write(&desk.connection, desk.seal, case, self.flow.source, self.now)?;
             desk.moved(case.row, case.revision);
+        }
+        if !self.cases.is_empty() {
+            self.flow.makes_cases(2 * made >= self.cases.len());
         }
         Ok(())
     }
@@ -322,6 +349,8 @@ impl Case {
             revision: 0,
             entries: Vec::new(),
             folded: Folded::default(),
+            draft: None,
+            terms: None,
             before: None,
             was: 0,
             entered: false,
@@ -330,6 +359,11 @@ impl Case {
 
     fn exists(&self) -> bool {
         self.revision > 0
+    }
+
+    /// Whether the unit makes it.
+    pub(super) fn is_new(&self) -> bool {
+        self.was == 0
     }
 }
 
@@ -360,5 +394,5 @@ fn load(desk: &Desk, row: CaseRow) -> Result<Case, StoreFault> {
         .query_row([row.0], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
     let entries = entries::load(&desk.connection, &desk.flows, row)?;
     let folded = ledger::fold(&entries);
-    Ok(Case { row, created_at, revision, entries, folded, before: None, was: revision, entered: false })
+    Ok(Case { created_at, revision, entries, folded, was: revision, ..Case::new(row, created_at) })
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::case::Case;
 use super::flows::Flows;
-use crate::ledger;
+use crate::ledger::{self, Entry, Folded};
 use crate::model::{CaseRow, Outcome, Phase, Seal, WaitingOn};
 use crate::store::{CaseDocument, StoreFault};
 
@@ -19,20 +19,66 @@ macro_rules! columns {
     };
 }
 
+/// The parts of a document as text.
+#[derive(Debug)]
+pub(super) struct Parts {
+    body: String,
+    status: String,
+    staff: String,
+}
+
+/// Stands in the body of a draft where the id and the reference go; both always have these lengths.
+const NO_ID: &str = "00000000-0000-0000-0000-000000000000";
+const NO_REFERENCE: &str = "0000-0000-0";
+
+impl Parts {
+    /// Assembles them.
+    pub(super) fn assemble(
+        folded: &Folded,
+        entries: &[Entry],
+        id: String,
+        reference: String,
+    ) -> Result<Parts, StoreFault> {
+        Ok(Parts {
+            body: json(&ledger::body(folded, entries, id, reference))?,
+            status: json(&ledger::status(folded, entries))?,
+            staff: json(&ledger::staff(folded, entries))?,
+        })
+    }
+
+    /// Assembles them before the case has a row: away from the writer, which only fills in the names.
+    pub(super) fn draft(folded: &Folded, entries: &[Entry]) -> Result<Parts, StoreFault> {
+        Parts::assemble(folded, entries, NO_ID.into(), NO_REFERENCE.into())
+    }
+
+    /// Fills the names into a draft.
+    fn name(&mut self, id: &str, reference: &str) {
+        for (blank, name) in [(NO_ID, id), (NO_REFERENCE, reference)] {
+            if let Some(at) = self.body.find(blank) {
+                self.body.replace_range(at..at + blank.len(), name);
+            }
+        }
+    }
+}
+
 /// Writes the document of a case whose revision moved.
 pub(super) fn write(
     connection: &Connection,
     seal: Seal,
-    case: &Case,
+    case: &mut Case,
     source: i64,
     now: i64,
-    new: bool,
 ) -> Result<(), StoreFault> {
+    let new = case.is_new();
+    let (id, reference) = (seal.case_id(case.row, case.created_at / 1000).to_string(), seal.reference(case.row));
+    let parts = match case.draft.take() {
+        Some(mut draft) => {
+            draft.name(&id, &reference);
+            draft
+        }
+        None => Parts::assemble(&case.folded, &case.entries, id, reference)?,
+    };
     let (folded, entries) = (&case.folded, &case.entries[..]);
-    let id = seal.case_id(case.row, case.created_at / 1000).to_string();
-    let body = json(&ledger::body(folded, entries, id, seal.reference(case.row)))?;
-    let status = json(&ledger::status(folded, entries))?;
-    let staff = json(&ledger::staff(folded, entries))?;
     let claim = folded.status(entries);
     let sql = if new {
         "INSERT INTO cases (id, created_at, changed_at, observed_at, revision, entries, source, phase, waiting_on, outcome,
@@ -57,9 +103,9 @@ pub(super) fn write(
         folded.facts.confidentiality.unwrap_or_default(),
         folded.facts.service,
         claim.and_then(|claim| claim.source_code.as_deref()),
-        body,
-        status,
-        staff,
+        parts.body,
+        parts.status,
+        parts.staff,
     ])?;
     Ok(())
 }
@@ -122,4 +168,20 @@ fn read(row: &Row<'_>, flows: &Flows, seal: Seal) -> rusqlite::Result<CaseDocume
 
 fn json(part: &impl Serialize) -> Result<String, StoreFault> {
     serde_json::to_string(part).map_err(|error| StoreFault::Failed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_named_draft_is_the_document() {
+        let (folded, seal, case) = (Folded::default(), Seal(7), CaseRow(12));
+        let (id, reference) = (seal.case_id(case, 1_700_000_000_000).to_string(), seal.reference(case));
+        let mut draft = Parts::draft(&folded, &[]).unwrap();
+        draft.name(&id, &reference);
+        assert_eq!(draft.body, Parts::assemble(&folded, &[], id, reference).unwrap().body);
+    }
 }

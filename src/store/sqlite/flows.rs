@@ -1,6 +1,7 @@
 //! Flows: who speaks. Their rows are few and asked for with every record, so they are kept in memory.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use guichet_sdk::Cursor;
@@ -10,7 +11,7 @@ use crate::model::{FlowName, Order, OrderClass};
 use crate::store::{Counts, FlowRow, FlowStanding, StoreFault};
 
 /// What is known about a flow.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Flow {
     /// Its row.
     pub(super) row: FlowRow,
@@ -22,12 +23,24 @@ pub(super) struct Flow {
     pub(super) epoch: u32,
     /// Its order.
     pub(super) order: Order,
+    /// Whether its last unit mostly made new cases.
+    new_cases: AtomicBool,
 }
 
 impl Flow {
     /// The scope of its native keys: a source and an epoch.
     pub(super) fn scope(&self) -> i64 {
         scope(self.source, self.epoch)
+    }
+
+    /// Whether drafting cases is likely to pay.
+    pub(super) fn expects_cases(&self) -> bool {
+        self.new_cases.load(Ordering::Relaxed)
+    }
+
+    /// What the last unit did.
+    pub(super) fn makes_cases(&self, mostly: bool) {
+        self.new_cases.store(mostly, Ordering::Relaxed);
     }
 }
 
@@ -72,6 +85,7 @@ impl Flows {
                     ties_by_position: row.get(5)?,
                     skew: row.get(6)?,
                 },
+                new_cases: AtomicBool::new(true),
             };
             known.flows.insert(flow.row.0, Arc::new(flow));
         }

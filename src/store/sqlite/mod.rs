@@ -5,6 +5,7 @@ mod audit;
 mod case;
 mod desk;
 mod document;
+mod draft;
 mod entries;
 mod feed;
 mod flows;
@@ -174,13 +175,21 @@ impl Store for Sqlite {
     }
 
     async fn commit(&self, work: Work) -> Result<Committed, StoreFault> {
-        let unit = if work.items.len() > INLINE_RECORDS {
-            let task = tokio::task::spawn_blocking(move || Unit::ready(work)).await;
-            task.map_err(|error| StoreFault::Failed(error.to_string()))??
+        let (flow, terms) = (self.shared.flows.get(work.flow)?, self.shared.terms);
+        let small = work.items.len() <= INLINE_RECORDS;
+        let unit = if small {
+            Unit::ready(work, &flow, terms)?
         } else {
-            Unit::ready(work)?
+            let task = tokio::task::spawn_blocking(move || Unit::ready(work, &flow, terms)).await;
+            task.map_err(|error| StoreFault::Failed(error.to_string()))??
         };
-        self.writer.call(unit.len().max(1), move |desk| unit::commit(desk, unit)).await
+        let weight = unit.len().max(1);
+        let (committed, spent) = self.writer.call(weight, move |desk| unit::commit(desk, unit)).await?;
+        if !small {
+            // Freeing thousands of cases takes a moment, too.
+            tokio::task::spawn_blocking(move || drop(spent));
+        }
+        Ok(committed)
     }
 
     async fn standing(&self, flow: FlowRow) -> Result<FlowStanding, StoreFault> {

@@ -8,11 +8,13 @@ use rusqlite::params;
 
 use super::case::{Applied, CaseBook, Told};
 use super::desk::Desk;
+use super::draft::{self, Draft};
 use super::flows::Flow;
 use super::quarantine::{self, Holding, Open, Reason};
 use super::raw::{self, Block, Packer, Slot};
 use super::seen::{self, Halves};
 use super::tally::Tally;
+use super::terms::TermKey;
 use crate::ledger::Candidate;
 use crate::model::{OrderClass, RecordRow};
 use crate::store::{Committed, Ending, FlowRow, Held, QuarantineRow, Reading, StoreFault, Work};
@@ -35,24 +37,34 @@ pub(super) struct Unit {
 struct Piece {
     digest: Digest,
     reading: Reading,
+    draft: Option<Box<Draft>>,
     export: i64,
     slot: Option<Slot>,
 }
 
 impl Unit {
-    /// Makes a unit ready. Known records are counted and not kept again, retried ones are kept already.
-    pub(super) fn ready(work: Work) -> Result<Unit, StoreFault> {
-        let Work { flow, now, mapping, items, cursor, finished, verified, supersedes, retries } = work;
+    /// Makes a unit ready, away from the writer: packs its records, drafts the cases it may make. Known records are
+    /// counted and not kept again, retried ones are kept already.
+    pub(super) fn ready(work: Work, flow: &Flow, terms: TermKey) -> Result<Unit, StoreFault> {
+        let drafting = flow.expects_cases();
+        let Work { flow: row, now, mapping, items, cursor, finished, verified, supersedes, retries } = work;
         let mut packer = Packer::default();
         let mut pieces = Vec::with_capacity(items.len());
         for item in items {
             let known = matches!(item.reading, Reading::Known);
             let slot = if known || !retries.is_empty() { None } else { Some(packer.add(&item.record)?) };
             let export = item.record.origin.export();
-            pieces.push(Piece { digest: item.digest, reading: item.reading, export, slot });
+            let (reading, draft) = match item.reading {
+                Reading::Mapped(mut candidates) if drafting && candidates.len() == 1 => {
+                    let draft = draft::draft(&mut candidates[0], flow, &mapping, terms)?;
+                    (Reading::Mapped(candidates), Some(Box::new(draft)))
+                }
+                other => (other, None),
+            };
+            pieces.push(Piece { digest: item.digest, reading, draft, export, slot });
         }
         let blocks = packer.finish()?;
-        Ok(Unit { flow, now, mapping, cursor, finished, verified, supersedes, retries, pieces, blocks })
+        Ok(Unit { flow: row, now, mapping, cursor, finished, verified, supersedes, retries, pieces, blocks })
     }
 
     /// Records of the unit.
@@ -61,8 +73,8 @@ impl Unit {
     }
 }
 
-/// Commits a unit, inside the transaction of the writer.
-pub(super) fn commit(desk: &mut Desk, mut unit: Unit) -> Result<Committed, StoreFault> {
+/// Commits a unit, inside the transaction of the writer. The cases come back so that the caller frees them.
+pub(super) fn commit(desk: &mut Desk, mut unit: Unit) -> Result<(Committed, CaseBook), StoreFault> {
     let flow = desk.flows.get(unit.flow)?;
     let now = desk.time(unit.now);
     let mapping = desk.stamp(&unit.mapping)?;
@@ -159,7 +171,7 @@ impl Run<'_> {
             Reading::Mapped(candidates) => {
                 let halves = Halves::of(self.unit.flow, &piece.digest);
                 let told = Told { halves, record, stamp: self.unit.mapping.clone(), mapping: self.mapping };
-                self.mapped(candidates, &told, held)
+                self.mapped(candidates, piece.draft, &told, held)
             }
         }
     }
@@ -176,12 +188,18 @@ impl Run<'_> {
         };
         let Some(entry) = entry else { return Ok(duplicate) };
         match self.cases.said_again(self.desk, entry, export, halves)? {
-            Some((candidate, told)) => self.mapped(vec![candidate], &told, held),
+            Some((candidate, told)) => self.mapped(vec![candidate], None, &told, held),
             None => Ok(duplicate),
         }
     }
 
-    fn mapped(&mut self, candidates: Vec<Candidate>, told: &Told, held: Option<Open>) -> Result<Verdict, StoreFault> {
+    fn mapped(
+        &mut self,
+        candidates: Vec<Candidate>,
+        draft: Option<Box<Draft>>,
+        told: &Told,
+        held: Option<Open>,
+    ) -> Result<Verdict, StoreFault> {
         let Some(first) = candidates.first() else { return Ok(Verdict::Ended(Ending::Duplicate)) };
         let key = first.update.key.clone();
         if candidates.iter().any(|candidate| candidate.update.key != key) {
@@ -196,7 +214,7 @@ impl Run<'_> {
             }
         }
         let major = first.rank.major;
-        match self.cases.apply(self.desk, candidates, told)? {
+        match self.cases.apply(self.desk, candidates, draft, told)? {
             Applied::Ended(ending) => {
                 if ending == Ending::Applied && self.unit.supersedes && self.tally.anything_open() {
                     self.supersede(&key, major, held)?;
@@ -242,8 +260,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn finish(self, endings: Vec<Ending>) -> Result<Committed, StoreFault> {
-        let Run { desk, unit, now, tally, cases, .. } = self;
+    fn finish(self, endings: Vec<Ending>) -> Result<(Committed, CaseBook), StoreFault> {
+        let Run { desk, unit, now, tally, mut cases, .. } = self;
         cases.write(desk)?;
         let connection = &desk.connection;
         for whole in &unit.finished {
@@ -265,6 +283,6 @@ impl Run<'_> {
                 !endings.is_empty() && unit.retries.is_empty(),
             ])?;
         let change = super::feed::last(connection)?;
-        Ok(Committed { counts: super::tally::sum(&endings), endings, change })
+        Ok((Committed { counts: super::tally::sum(&endings), endings, change }, cases))
     }
 }
