@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, reason = "a visitor's client, not the hub's")]
 //! The sample city, as a visitor runs it: the binary, real files, real sockets.
 
 use std::io::{BufRead, BufReader};

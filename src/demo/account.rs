@@ -1,16 +1,40 @@
 //! The live account: what a visitor of the demo reads while the city lives. Pure: states in, lines out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::flow::FlowStatus;
-use crate::model::{FlowName, Freshness};
-use crate::store::{Counts, Held, QuarantineEntry};
+use crate::model::{FlowName, Freshness, WaitingOn};
+use crate::store::{CaseDocument, Counts, Held, QuarantineEntry};
 
 /// What has been told so far.
 #[derive(Debug, Default)]
 pub struct Account {
     told: BTreeMap<FlowName, Told>,
     dropped: BTreeMap<String, Vec<String>>,
+}
+
+/// What became of a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// Its source.
+    pub source: Arc<str>,
+    /// `7K3M-9QXD-4 street-report is closed, done`
+    pub line: String,
+}
+
+impl News {
+    /// The news of a case as it stands; its reference says which.
+    pub fn of(case: &CaseDocument, reference: &str) -> Self {
+        let CaseDocument { source, service, phase, waiting_on, outcome, .. } = case;
+        let how = match (outcome, waiting_on) {
+            (Some(outcome), _) => format!(", {outcome}"),
+            (None, Some(WaitingOn::Nobody) | None) => String::new(),
+            (None, Some(whom)) => format!(", waits for {whom}"),
+        };
+        let line = format!("{reference} {} is {phase}{how}", service.as_deref().unwrap_or("case"));
+        News { source: source.clone(), line }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -33,7 +57,13 @@ impl Account {
     }
 
     /// What has happened since the last time; `now` is microseconds since 1970.
-    pub fn tell(&mut self, flows: &[(FlowName, FlowStatus)], held: &[QuarantineEntry], now: i64) -> Vec<String> {
+    pub fn tell(
+        &mut self,
+        flows: &[(FlowName, FlowStatus)],
+        news: &[News],
+        held: &[QuarantineEntry],
+        now: i64,
+    ) -> Vec<String> {
         let mut lines = Vec::new();
         for (name, status) in flows {
             let told = self.told.entry(name.clone()).or_default();
@@ -44,7 +74,8 @@ impl Account {
             }
             if status.counts.received > told.counts.received {
                 let files = self.dropped.remove(&*name.source).unwrap_or_default();
-                lines.push(counts_line(name, told.counts, status.counts, &files));
+                let news: Vec<&str> = news.iter().filter(|n| n.source == name.source).map(|n| &*n.line).collect();
+                lines.push(counts_line(name, told.counts, status.counts, &news, &files));
             }
             told.counts = status.counts;
             let held = held.iter().filter(|entry| entry.name == *name);
@@ -54,39 +85,40 @@ impl Account {
     }
 }
 
-fn counts_line(name: &FlowName, before: Counts, after: Counts, files: &[String]) -> String {
+/// One line: how many records, how they ended, and the news; where there are none, the file.
+fn counts_line(name: &FlowName, before: Counts, after: Counts, news: &[&str], files: &[String]) -> String {
     let parts = [
         ("applied", after.applied, before.applied),
-        ("known already", after.duplicate, before.duplicate),
+        ("known", after.duplicate, before.duplicate),
         ("overtaken", after.superseded, before.superseded),
         ("quarantined", after.quarantined, before.quarantined),
         ("parked behind it", after.parked, before.parked),
     ];
     let told = parts.into_iter().filter(|(_, after, before)| after > before);
     let told: Vec<_> = told.map(|(word, after, before)| format!("{} {word}", after - before)).collect();
-    let from = match files {
-        [] => String::new(),
-        [file] => format!("   {file}"),
-        [first, more @ ..] => format!("   {first} and {} more", more.len()),
+    let what = match (news, files) {
+        ([only], _) => (*only).to_owned(),
+        ([first, more @ ..], _) => format!("{first}; {} more", more.len()),
+        ([], [only]) => only.clone(),
+        ([], [first, more @ ..]) => format!("{first}; {} more", more.len()),
+        ([], []) => String::new(),
     };
-    let received = after.received - before.received;
-    let records = if received == 1 { "record: " } else { "records:" };
-    format!("{:<9} {received:>4} {records} {}{from}", name.source, told.join(", "))
+    format!("{:<9} {:<22} {what}", name.source, told.join(", ")).trim_end().to_owned()
 }
 
 fn held_line(entry: &QuarantineEntry) -> Option<String> {
     let issue = entry.issues.first().filter(|_| entry.held == Held::Quarantined)?;
     let place = issue.place.to_string();
     let at = if place.is_empty() { String::new() } else { format!(" ({place})") };
-    Some(format!("{:<9}    ↳ held back, {}: {}{at}", entry.name.source, issue.code, issue.message))
+    Some(format!("{:<9} ↳ held back, {}: {}{at}", entry.name.source, issue.code, issue.message))
 }
 
 fn freshness_line(name: &FlowName, status: &FlowStatus, stale: bool, now: i64) -> String {
     let age = now.saturating_sub(status.verified_at.unwrap_or(now)) / 1_000_000;
     match (stale, &status.fault) {
-        (true, Some(fault)) => format!("{:<9}    ! stale for {age} s: {} {}", name.source, fault.code, fault.message),
-        (true, None) => format!("{:<9}    ! stale: last seen {age} s ago", name.source),
-        (false, _) => format!("{:<9}    ! is back: its answers are fresh again", name.source),
+        (true, Some(fault)) => format!("{:<9} ! stale for {age} s: {} {}", name.source, fault.code, fault.message),
+        (true, None) => format!("{:<9} ! stale: last seen {age} s ago", name.source),
+        (false, _) => format!("{:<9} ! is back: its answers are fresh again", name.source),
     }
 }
 
@@ -134,20 +166,24 @@ mod tests {
     fn only_what_is_new_is_told() {
         let mut account = Account::default();
         account.begin(&flow(10, 0, 0));
-        assert!(account.tell(&flow(10, 0, 0), &[], 0).is_empty());
+        assert!(account.tell(&flow(10, 0, 0), &[], &[], 0).is_empty());
         account.dropped("tax", "TAXE_1.TXT");
-        let lines = account.tell(&flow(11, 1, 0), &[], 0);
-        assert_eq!(lines, ["tax          2 records: 1 applied, 1 quarantined   TAXE_1.TXT"]);
-        assert!(account.tell(&flow(11, 1, 0), &[], 0).is_empty());
+        let lines = account.tell(&flow(11, 1, 0), &[], &[], 0);
+        assert_eq!(lines, ["tax       1 applied, 1 quarantined TAXE_1.TXT"]);
+        let news = |source: &str, line: &str| News { source: source.into(), line: line.to_owned() };
+        let all = [news("tax", "A is closed, done"), news("aid", "B is received"), news("tax", "C is received")];
+        let lines = account.tell(&flow(13, 1, 0), &all, &[], 0);
+        assert_eq!(lines, ["tax       2 applied              A is closed, done; 1 more"]);
+        assert!(account.tell(&flow(13, 1, 0), &[], &[], 0).is_empty());
     }
 
     #[test]
     fn silence_is_told_once_and_so_is_its_end() {
         let mut account = Account::default();
         account.begin(&flow(1, 0, 0));
-        assert_eq!(account.tell(&flow(1, 0, 0), &[], 9_000_000), ["tax          ! stale: last seen 9 s ago"]);
-        assert!(account.tell(&flow(1, 0, 0), &[], 10_000_000).is_empty());
-        let back = account.tell(&flow(1, 0, 11_000_000), &[], 11_000_000);
-        assert_eq!(back, ["tax          ! is back: its answers are fresh again"]);
+        assert_eq!(account.tell(&flow(1, 0, 0), &[], &[], 9_000_000), ["tax       ! stale: last seen 9 s ago"]);
+        assert!(account.tell(&flow(1, 0, 0), &[], &[], 10_000_000).is_empty());
+        let back = account.tell(&flow(1, 0, 11_000_000), &[], &[], 11_000_000);
+        assert_eq!(back, ["tax       ! is back: its answers are fresh again"]);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::account::{self, Account};
+use super::account::{self, Account, News};
 use super::departments::Departments;
 use super::generator::{Department, Expected};
 use crate::flow::{Board, FlowStatus, now};
@@ -100,6 +100,7 @@ impl Visit<'_> {
         let mut account = Account::default();
         account.begin(&self.board.all());
         let mut told = self.newest_held().await?;
+        let mut seen = self.store.vitals().await?.change;
         let mut ticks = tokio::time::interval(PACE);
         while during.is_none_or(|during| started.elapsed() < during) {
             ticks.tick().await;
@@ -110,7 +111,8 @@ impl Visit<'_> {
             let held = self.held_after(told).await?;
             told = held.last().map(|entry| entry.row).or(told);
             let clock = civil_now().strftime("%H:%M:%S").to_string();
-            for line in account.tell(&self.board.all(), &held, now()) {
+            let news = self.news(&mut seen).await?;
+            for line in account.tell(&self.board.all(), &news, &held, now()) {
                 (self.say)(&format!("  {clock}  {line}"));
             }
         }
@@ -130,6 +132,18 @@ impl Visit<'_> {
             return Err(VisitFault::Unbalanced(format!("{intended}, and {sum:?}")));
         }
         Ok(())
+    }
+
+    /// What the change feed says about cases after this position.
+    async fn news(&self, seen: &mut i64) -> Result<Vec<News>, StoreFault> {
+        let mut news = Vec::new();
+        for change in self.store.changes(*seen, 100).await? {
+            *seen = change.seq;
+            let Some(changed) = change.case else { continue };
+            let case = self.store.case(changed.row).await?;
+            news.extend(case.map(|case| News::of(&case, &self.store.seal().reference(changed.row))));
+        }
+        Ok(news)
     }
 
     async fn newest_held(&self) -> Result<Option<QuarantineRow>, StoreFault> {
