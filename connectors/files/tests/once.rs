@@ -30,6 +30,17 @@ async fn the_same_content_under_any_name_is_read_once() {
 }
 
 #[tokio::test]
+async fn a_later_export_that_says_what_an_earlier_one_said_is_read() {
+    let inbox = Inbox::with(json!({ "export_number": "export-{number}.json" }));
+    let mut hub = Hub::default();
+    for (number, first) in [(1, 0), (2, 5), (3, 0), (3, 0)] {
+        inbox.drop_file(&format!("export-{number}.json"), lines(first..first + 1));
+        inbox.drain(&mut hub).await;
+    }
+    assert_eq!(numbers(&hub), [0, 5, 0], "export 3 takes back what 2 said; delivered again it is known");
+}
+
+#[tokio::test]
 async fn the_same_name_with_other_content_is_another_file() {
     let inbox = Inbox::new();
     let mut hub = Hub::default();
