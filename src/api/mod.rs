@@ -79,5 +79,6 @@ pub struct Catalogue {
 /// The routes alone, without the HTTP edge: what the command line asks while no hub is running. `change` is the highest
 /// change committed so far.
 pub fn routes(api: Api, change: i64) -> axum::Router {
-    router::router(Arc::new(state::Desk::new(api, change)))
+    let explained = |response| async { edge::explained(response, "command-line") };
+    router::router(Arc::new(state::Desk::new(api, change))).layer(axum::middleware::map_response(explained))
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::failure::Failure;
 use super::project::ProjectArgs;
-use super::screen::Screen;
+use super::screen::{Screen, count};
 use crate::app;
 
 /// Check the configuration and the mappings; every problem at once
@@ -36,8 +36,8 @@ impl Check {
         if report.warnings() > 0 {
             screen.note(&report.render(screen.colour()));
         }
-        let warnings = report.warnings();
-        screen.out(&format!("ok: {sources} sources, {flows} flows, {services} services, {warnings} warnings"));
+        let counts = [(sources, "source"), (flows, "flow"), (services, "service"), (report.warnings(), "warning")];
+        screen.out(&format!("ok: {}", counts.map(|(number, what)| count(number, what)).join(", ")));
         Ok(())
     }
 }

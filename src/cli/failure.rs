@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use guichet_sdk::{Code, Fault, Issue};
 
-use super::screen::Screen;
+use super::screen::{Screen, count};
 use crate::app::AppFault;
 use crate::config::Report;
 use crate::store::StoreFault;
@@ -44,7 +44,7 @@ impl Failure {
             Failure::Project(report) if screen.json => screen.value(&report.json()),
             Failure::Project(report) => {
                 screen.note(&report.render(screen.colour()));
-                screen.note(&format!("{} errors, {} warnings", report.errors(), report.warnings()));
+                screen.note(&format!("{}, {}", count(report.errors(), "error"), count(report.warnings(), "warning")));
             }
             Failure::Runtime(issue) | Failure::Configuration(issue) | Failure::Environment(issue) if screen.json => {
                 screen.value(&serde_json::json!({ "errors": 1, "warnings": 0, "issues": [issue] }));

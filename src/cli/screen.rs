@@ -46,6 +46,11 @@ impl Screen {
     }
 }
 
+/// So many of something: `1 flow`, `2 flows`.
+pub fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A table with a plain look: readable without colour, and by `awk`.
 pub fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();

@@ -186,7 +186,8 @@ fn bless(folder: &Path, result: &mut Outcome) -> std::io::Result<Option<String>>
     }
     fs::write(folder.join(name), content)?;
     result.failures.retain(|failure| !golden(failure));
-    Ok(Some(folder.join(name).display().to_string()))
+    let golden = folder.join(name);
+    Ok(Some(golden.strip_prefix(".").unwrap_or(&golden).display().to_string()))
 }
 
 fn told(result: &Outcome) -> String {

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use guichet_sdk::format::Reader;
-use guichet_sdk::{Code, Issue, Origin, Record, Refusal};
+use guichet_sdk::{Code, Issue, Origin, Place, Record, Refusal};
 
 use crate::ledger::{Candidate, prepare};
 use crate::mapping::Mapping;
@@ -64,26 +64,53 @@ pub(super) fn refused(mut refusal: Refusal, origin: &Origin) -> Reading {
 
 fn candidates(updates: Vec<CaseUpdate>, order: Order, origin: &Origin) -> Result<Vec<Candidate>, Refusal> {
     let position = i64::try_from(origin.position).unwrap_or(i64::MAX);
-    // An export without a number counts by when its file was written.
-    let export = origin.export_number.and_then(|number| i64::try_from(number).ok()).unwrap_or(origin.time);
     let ready = |update: CaseUpdate| {
         let key = update.key.clone();
-        prepare(update, order, position, export).map_err(|issue| Refusal { case_key: Some(key), issues: vec![issue] })
+        let refused = |issue| Refusal { case_key: Some(key), issues: vec![issue] };
+        prepare(update, order, position, origin.export()).map_err(refused)
     };
     updates.into_iter().map(ready).collect()
 }
 
+/// Puts an issue where its record stands; where the mapping says so goes into the hint.
 fn locate(issue: &mut Issue, origin: &Origin) {
-    if issue.place.file.is_some() {
+    if issue.place.file.as_deref() == Some(&*origin.name) {
         return;
     }
-    issue.place.file = Some(origin.name.to_string());
-    if issue.place.line.is_none() && origin.line > 0 {
-        issue.place.line = Some(origin.line);
+    let known = |number: u64| (number > 0).then_some(number);
+    let here = Place {
+        file: Some(origin.name.to_string()),
+        line: known(origin.line),
+        column: known(origin.column),
+        path: issue.place.path.clone(),
+    };
+    let said = Place { path: None, ..std::mem::replace(&mut issue.place, here) };
+    if said.file.is_some() {
+        let hint = issue.hint.take().map_or_else(String::new, |hint| format!("{hint} "));
+        issue.hint = Some(format!("{hint}(the mapping: {said})"));
     }
 }
 
 fn panicked() -> Issue {
     Issue::error(Code("E203"), "the hub failed while reading this record")
         .hint("this is a fault of the hub, not of the record: report it; the record is kept and can be retried")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issue_stands_where_its_record_does_and_tells_where_the_mapping_says_so() {
+        let origin = Origin { name: "in.csv".into(), line: 7, ..Origin::default() };
+        let mut issue = Issue::error(Code("E042"), "no row").hint("add a row");
+        issue.place = Place::file("mapping.toml").at(3, 9).path("state");
+        locate(&mut issue, &origin);
+        assert_eq!(issue.place.to_string(), "in.csv:7 `state`");
+        assert_eq!(issue.hint.as_deref(), Some("add a row (the mapping: mapping.toml:3:9)"));
+
+        let mut own = Issue::error(Code("E042"), "cut short").at(Place::file("in.csv").at(8, 2));
+        locate(&mut own, &origin);
+        assert_eq!((own.place.to_string().as_str(), own.hint), ("in.csv:8:2", None));
+    }
 }

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
@@ -15,6 +16,7 @@ use tower::{BoxError, Service, ServiceExt};
 use tracing::Instrument;
 
 use super::layers::refusal;
+use super::meter;
 use super::pace::Busy;
 use crate::api::problem::{Kind, Problem};
 use crate::config::Server;
@@ -61,6 +63,7 @@ pub async fn handle<S>(
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
 {
+    let (started, method) = (Instant::now(), request.method().clone());
     let id = ids.of(request.headers());
     let instance = id.to_str().unwrap_or("-").to_owned();
     let span = tracing::info_span!(
@@ -75,6 +78,7 @@ where
         Err(problem) => problem.render(&instance, Response::default()),
     };
     span.record("status", response.status().as_u16());
+    meter::answered(&method, response.status(), started.elapsed());
     if response.status().is_server_error() {
         span.in_scope(|| tracing::warn!(status = response.status().as_u16(), "a request failed"));
     }
@@ -96,7 +100,7 @@ fn outsized(request: &Request<Incoming>, bounds: &Server) -> Option<Problem> {
 }
 
 /// A refusal with its body; anything else as it is.
-fn explained(mut response: Response<Body>, instance: &str) -> Response<Body> {
+pub(in crate::api) fn explained(mut response: Response<Body>, instance: &str) -> Response<Body> {
     if !(response.status().is_client_error() || response.status().is_server_error()) {
         return response;
     }

@@ -6,6 +6,8 @@
 mod accept;
 mod frame;
 mod layers;
+mod meter;
 mod pace;
 
 pub use accept::serve;
+pub(in crate::api) use frame::explained;
