@@ -10,6 +10,7 @@ use super::coverage::Seen;
 use super::draft::{Draft, Item};
 use super::eval::{Scene, Stop};
 use super::fields::{Part, StatusField, Target};
+use super::site::Site;
 use super::transform::Unfit;
 use super::value::Value;
 use crate::model::{CaseUpdate, Facts, Moment};
@@ -30,8 +31,8 @@ impl Mapping {
         }
         let key = draft.update.key.clone();
         let updates = match &self.updates {
-            None => run.finish(draft, &self.record, &scene).into_iter().collect(),
-            Some(walk) => run.updates(walk, &scene, draft),
+            None => run.finish(draft, [&self.record, &self.record], &scene).into_iter().collect(),
+            Some(walk) => run.updates([&walk.scope, &self.record], walk, &scene, draft),
         };
         if run.issues.is_empty() {
             return Ok(updates);
@@ -129,7 +130,13 @@ impl Run {
     }
 
     /// One update per item, then the facts of the record, as known at the latest of them.
-    fn updates<'a>(&mut self, walk: &'a Walk, scene: &Scene<'a>, record: Draft) -> Vec<CaseUpdate> {
+    fn updates<'a>(
+        &mut self,
+        scopes: [&Scope; 2],
+        walk: &'a Walk,
+        scene: &Scene<'a>,
+        record: Draft,
+    ) -> Vec<CaseUpdate> {
         let facts = CaseUpdate { status: None, event: None, ..record.update.clone() };
         let base = Draft { update: CaseUpdate { facts: Facts::default(), ..record.update }, status: record.status };
         let mut updates = Vec::new();
@@ -137,7 +144,7 @@ impl Run {
             self.lets(&walk.scope, &mut scene);
             let mut draft = base.clone();
             self.fields(&walk.scope, &scene, |target, own, value| draft.set(target, own, value));
-            updates.extend(self.finish(draft, &walk.scope, &scene));
+            updates.extend(self.finish(draft, scopes, &scene));
         }
         if !facts.facts.is_empty() {
             let since = |update: &CaseUpdate| update.status.as_ref().and_then(|status| status.effective_at);
@@ -147,13 +154,17 @@ impl Run {
         updates
     }
 
-    fn finish(&mut self, draft: Draft, scope: &Scope, scene: &Scene<'_>) -> Option<CaseUpdate> {
+    /// The update of a draft; one that contradicts itself is reported where its outcome is written.
+    fn finish(&mut self, draft: Draft, scopes: [&Scope; 2], scene: &Scene<'_>) -> Option<CaseUpdate> {
         match draft.status.finish() {
             Ok(status) => Some(CaseUpdate { status, ..draft.update }),
             Err(unfit) => {
                 let outcome = |field: &&Field| field.target == Target::Status(StatusField::Outcome);
-                let field = scope.fields.iter().find(outcome).or(scope.fields.first())?;
-                self.report(&field.name, stop(field, scene, unfit));
+                let stop = match scopes.iter().flat_map(|scope| &scope.fields).find(outcome) {
+                    Some(field) => stop(field, scene, unfit),
+                    None => scene.stop(Issue::error(unfit.code, unfit.what), Site { line: 1, column: 1 }, ""),
+                };
+                self.report("status.outcome", stop);
                 None
             }
         }

@@ -17,6 +17,7 @@ mod date;
 mod draft;
 mod eval;
 mod fields;
+mod form;
 pub mod golden;
 mod lexer;
 mod op;

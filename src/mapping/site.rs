@@ -76,7 +76,7 @@ impl Inside {
 /// Reads a raw TOML string: its value, and for each byte of the value (and its end) the offset in the raw text.
 fn walk(raw: &str) -> Option<(String, Vec<usize>)> {
     let quote = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|quote| raw.starts_with(quote))?;
-    let end = raw.len().checked_sub(quote.len()).filter(|end| *end >= quote.len())?;
+    let end = quote.len() + raw.strip_prefix(quote)?.strip_suffix(quote)?.len();
     let mut at = quote.len();
     if quote.len() == 3 {
         at += raw[at..].strip_prefix("\r\n").map_or(usize::from(raw[at..].starts_with('\n')), |_| 2);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use guichet_sdk::{Document, Node};
+use proptest::prelude::*;
 
 use super::Mapping;
 use crate::model::{CaseUpdate, Outcome, PartyKind, Phase, Role};
@@ -246,4 +247,39 @@ fn each_item_of_a_history_is_one_update_and_the_facts_come_last() {
     assert!(apply(&mapping, r#"{"id": "7"}"#).is_empty());
     let wrong = r#"{"id": "7", "event": [{"@key": "x", "@id": "e", "@to": "z", "@on": "x"}]}"#;
     assert_eq!(refused(&mapping, wrong), ["E050 event[@key='x'][1]@on", "E042 event[@key='x'][1]@to"]);
+}
+
+#[test]
+fn an_outcome_of_the_record_beside_an_open_item_is_refused() {
+    let text = HISTORY.replace("case.channel", "status.outcome = \"end?\"\ncase.channel");
+    let json = r#"{"id": "7", "end": "done", "event": [{"@key": "x", "@id": "e", "@to": "a", "@on": "2024-01-02"}]}"#;
+    assert_eq!(refused(&compile(&text), json).len(), 1);
+}
+
+fn scramble(text: &str, at: usize, cut: usize, insert: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let at = at % chars.len();
+    let end = (at + cut).min(chars.len());
+    chars[..at].iter().copied().chain(insert.chars()).chain(chars[end..].iter().copied()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn trap_7_an_edit_of_a_mapping_compiles_or_is_located(at: usize, cut in 0usize..12, insert in "\\PC{0,4}|[\\['\"?|]") {
+        if let Err(issues) = Mapping::compile("m", &scramble(PLANNING, at, cut, &insert), &|_| None) {
+            prop_assert!(!issues.is_empty());
+            prop_assert!(issues.iter().all(|issue| issue.place.line.is_some()), "{issues:?}");
+        }
+    }
+
+    #[test]
+    fn an_edit_of_a_document_is_applied_or_refused_with_its_place(at: usize, cut in 0usize..12) {
+        let Ok(value) = serde_json::from_str::<serde_json::Value>(&scramble(DOSSIER, at, cut, "")) else { return Ok(()) };
+        if let Err(refusal) = compile(PLANNING).apply(&document(&value.to_string())) {
+            prop_assert!(!refusal.issues.is_empty());
+            prop_assert!(refusal.issues.iter().all(|issue| issue.place.path.is_some()), "{refusal:?}");
+        }
+    }
 }

@@ -92,3 +92,37 @@ fn an_outcome_beside_an_open_phase_is_refused() {
     let (_, issues) = refused(r#"{"id": "7", "title": "t", "on": "01/01/2024", "state": "O", "end": "done"}"#);
     assert_eq!(issues, ["E051 end"]);
 }
+
+/// What a whole XML file gives: the titles of its cases.
+fn titles(xml: &[u8]) -> Vec<String> {
+    let text = MAPPING
+        .split("[lists.parties]")
+        .next()
+        .unwrap()
+        .replace("\"json\"", "\"xml\"")
+        .replace("\"cases\"", "\"case\"");
+    let text = text.split("status.phase").next().unwrap().replace("\"title\"", "\"title[*] | join_each(' + ')\"");
+    let mapping = Mapping::compile("mapping.toml", &text, &|_| None).unwrap();
+    let mut framer = Framer::new(&mapping.format, "cases.xml".into(), 0);
+    framer.push(xml);
+    framer.end();
+    let reader = Reader::new(&mapping.format);
+    let mut titles = Vec::new();
+    while let Some(Cut::Record(record)) = framer.next().unwrap() {
+        let updates = mapping.apply(&reader.read(&record).unwrap()).unwrap();
+        titles.push(updates[0].facts.title.clone().unwrap());
+    }
+    titles
+}
+
+#[test]
+fn trap_5_repeated_elements_are_all_there() {
+    let xml = b"<cases><case><id>1</id><on>01/01/2024</on><title>a</title><title>b</title></case></cases>";
+    assert_eq!(titles(xml), ["a + b"]);
+}
+
+#[test]
+fn trap_6_an_accent_in_the_first_bytes_of_a_latin_1_file() {
+    let xml = b"<?xml version='1.0' encoding='ISO-8859-1'?><!-- \xe9t\xe9 --><cases><case><id>1</id><on>01/01/2024</on><title>\xe9t\xe9</title></case></cases>";
+    assert_eq!(titles(xml), ["\u{e9}t\u{e9}"]);
+}

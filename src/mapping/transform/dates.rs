@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::super::date::{Calendar, Form};
+use super::super::date::Calendar;
+use super::super::form::Form;
 use super::super::value::{Kind, Number, Value};
 use super::{Apply, Argument, Make, Param, Takes, Times, Transform, Unfit, on_text, one, one_text, text_at};
 use crate::model::Moment;

@@ -5,7 +5,8 @@ use guichet_sdk::format::{FixedField, Limits, Shape, Terminator};
 use jiff::tz::TimeZoneDatabase;
 
 use super::super::codes::SETTING;
-use super::super::date::{Calendar, Fold, Form, Gap};
+use super::super::date::{Calendar, Fold, Gap};
+use super::super::form::Form;
 use super::section::{Report, Section, at_least};
 use super::{Text, positive};
 
