@@ -2,8 +2,10 @@
 //! `INSTA_UPDATE=always cargo test --test cli`, look at the difference, commit it.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod collector;
 mod desk;
 
+use collector::Collector;
 use desk::Desk;
 use insta::assert_snapshot;
 
@@ -130,4 +132,23 @@ fn schemas_and_completions_are_printed() {
         let told = desk.run(&["completions", shell]);
         assert!(told.contains("exit code: 0") && told.contains("quarantine"), "{told}");
     }
+}
+
+#[test]
+fn spans_follow_a_record_from_receipt_to_commit_and_carry_nothing_of_it() {
+    let desk = Desk::new();
+    let collector = Collector::start();
+    desk.write("config/guichet.toml", &format!("[telemetry]\notlp = \"{}\"\nsample = 1.0\n", collector.address));
+    desk.drop_file("1.csv", "number;version;state\nCANARY77;1;DEP\nCANARY78;1;XXX\n");
+    let told = desk.run(&["run", "permits/all"]);
+    assert!(told.contains("exit code: 5"), "{told}");
+    let spans = collector.sent_to("/v1/traces");
+    for name in
+        ["flow.batch", "flow.read", "flow.map", "flow.commit", "record", "permits/all", "applied", "quarantined"]
+    {
+        assert!(spans.contains(name), "no `{name}` among the spans: {spans}");
+    }
+    let metrics = collector.sent_to("/v1/metrics");
+    assert!(metrics.contains("guichet.commit"), "{metrics}");
+    assert!(!spans.contains("CANARY") && !metrics.contains("CANARY"), "a value left the hub: {spans}{metrics}");
 }
