@@ -36,8 +36,8 @@ fn judge(project: &Project, undisturbed: &BTreeMap<String, History>) {
     let (status, flows) = hub.get("/ops/v1/flows");
     assert_eq!(status, 200, "{flows}");
     let text = flows.to_string();
-    let flow = flows["flows"].as_array().unwrap_or_else(|| panic!("{text}")).iter();
-    let flow = flow.cloned().find(|flow| flow.to_string().contains("\"wabo\"")).unwrap_or_else(|| panic!("{text}"));
+    let mut flow = flows["flows"].as_array().unwrap_or_else(|| panic!("{text}")).iter();
+    let flow = flow.find(|flow| flow.to_string().contains("\"wabo\"")).cloned().unwrap_or_else(|| panic!("{text}"));
     let count = |name: &str| flow["counts"][name].as_u64().unwrap_or_else(|| panic!("{flow}"));
     let ended = count("applied") + count("duplicate") + count("superseded") + count("quarantined") + count("parked");
     assert_eq!(count("received"), ended, "I1: {flow}");
