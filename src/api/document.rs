@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, Info, License, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
     SecurityRequirement,
@@ -18,6 +19,16 @@ use super::router;
 const PAGE: &str = include_str!("docs.html");
 /// It runs its own script and asks nothing but the document.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'";
+
+/// The groups of operations, in the order in which the page shows them.
+const TAGS: &[(&str, &str)] = &[
+    ("cases", "Where cases stand, and how they came there"),
+    ("changes", "What changed, as pages and as a stream"),
+    ("services", "The catalogue of public services"),
+    ("sources", "How far the back offices can be relied upon now"),
+    ("ops", "For those who run the hub"),
+    ("health", "The process itself, and this document"),
+];
 
 static DOCUMENT: LazyLock<Vec<u8>> = LazyLock::new(|| serde_json::to_vec(&router::document()).unwrap_or_default());
 
@@ -32,10 +43,12 @@ pub fn preamble() -> OpenApi {
             .to_owned(),
     );
     info.license = Some(licence);
+    let tags = TAGS.iter().map(|(name, about)| TagBuilder::new().name(*name).description(Some(*about)).build());
     let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     OpenApiBuilder::new()
         .info(info)
         .components(Some(ComponentsBuilder::new().security_scheme("key", key).build()))
+        .tags(Some(tags))
         .security(Some([SecurityRequirement::new("key", Vec::<String>::new())]))
         .build()
 }

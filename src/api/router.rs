@@ -68,6 +68,7 @@ table! {
     Ops         "/ops/v1/quarantine/{row}"                  ops::quarantine::show,
     Ops         "/ops/v1/quarantine/retry"                  ops::quarantine::retry,
     Ops         "/ops/v1/quarantine/dismiss"                ops::quarantine::dismiss,
+    Ops         "/ops/v1/audit"                             ops::audit::list,
     Ops         "/metrics"                                  metrics::scrape,
 }
 

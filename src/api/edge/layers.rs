@@ -25,7 +25,9 @@ pub fn layered(
         .service(router)
 }
 
+/// The panic hook has told where; what it said may hold a value of a person, and stays out of the log.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
     Problem::new(Kind::Internal, "the failure is in the hub's log under this instance").into_response()
 }
 
@@ -39,4 +41,38 @@ pub fn refusal(error: &BoxError) -> Problem {
     }
     tracing::error!(%error, "a layer of the edge failed");
     Problem::new(Kind::Internal, "the failure is in the hub's log under this instance")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::Duration;
+
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::api::tests::bounds;
+
+    async fn panics() {
+        panic!("on purpose");
+    }
+
+    /// Status of the response, or of what a layer refused.
+    async fn ask(path: &str, bounds: &Server) -> u16 {
+        let router = Router::new().route("/panics", get(panics)).route("/hangs", get(std::future::pending::<()>));
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        match layered(router, bounds).oneshot(request).await {
+            Ok(response) => response.status().as_u16(),
+            Err(error) => refusal(&error).status().as_u16(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_and_a_handler_that_hangs_a_504() {
+        let bounds = Server { handler_timeout: Duration::from_millis(10), ..bounds() };
+        assert_eq!(ask("/panics", &bounds).await, 500);
+        assert_eq!(ask("/hangs", &bounds).await, 504);
+    }
 }

@@ -43,7 +43,8 @@ struct Hub {
     served: JoinHandle<Result<(), StoreFault>>,
 }
 
-fn bounds() -> Server {
+/// Bounds wide enough for everything but the test of each.
+pub fn bounds() -> Server {
     Server {
         listen: "127.0.0.1:0".parse().unwrap(),
         header_timeout: Duration::from_secs(10),

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Hub, NOW, update};
 use crate::model::{CaseUpdate, Phase};
+use crate::store::{QuarantineRow, Store};
 
 #[tokio::test]
 async fn a_status_is_explained_from_its_record_on() {
@@ -74,6 +75,14 @@ async fn quarantine_is_listed_shown_retried_and_dismissed() {
     assert_eq!(hub.post("/ops/v1/quarantine/dismiss", "key-ops", &asked).await.1, json!({ "dismissed": 1 }));
     assert_eq!(hub.post("/ops/v1/quarantine/dismiss", "key-ops", &json!({ "rows": [], "reason": "x" })).await.0, 422);
     assert_eq!(*hub.asked.lock().unwrap(), ["retry 2", "dismiss 1 by ops: test data"]);
+
+    hub.store.dismiss(&[QuarantineRow(1)], "ops", "test data", NOW).await.unwrap();
+    let (_, audit) = hub.get("/ops/v1/audit?limit=1", "key-ops").await;
+    let deed = &audit["done"][0];
+    assert_eq!(
+        (&deed["who"], &deed["why"], &deed["at"]),
+        (&json!("ops"), &json!("test data"), &json!("2023-11-14T22:13:20Z"))
+    );
 }
 
 #[tokio::test]
