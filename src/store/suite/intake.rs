@@ -10,7 +10,7 @@ use crate::store::suite::Hub;
 use crate::store::{Ending, Reading};
 
 /// Generated histories per order class; each costs a few commits.
-const HISTORIES: u32 = 40;
+const HISTORIES: u32 = 16;
 
 pub(crate) async fn a_record_becomes_a_case<S: Stage>() {
     let (_stage, hub) = hub::<S>(OrderClass::Version).await;
