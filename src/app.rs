@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guichet_files::FilesKind;
+use guichet_rest::RestKind;
 use guichet_sdk::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -43,7 +44,7 @@ pub enum AppFault {
 
 /// The connector kinds of this binary.
 pub fn registry() -> Registry {
-    Registry::new(vec![Arc::new(FilesKind)])
+    Registry::new(vec![Arc::new(FilesKind), Arc::new(RestKind::default())])
 }
 
 /// Checks a project with the connectors of this binary and the environment of this process.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Method, StatusCode, Url};
 
@@ -19,6 +20,8 @@ pub struct Call {
     pub body: Bytes,
     /// Repeating it changes nothing at the peer: it may be retried.
     pub repeatable: bool,
+    /// That it is not there (any more) is an answer, not a failure: `Answer::empty`.
+    pub may_be_absent: bool,
     /// What issues call its answer (`GET /issues.json?page=2`).
     pub about: Arc<str>,
 }
@@ -33,7 +36,7 @@ impl Call {
     pub fn new(method: Method, url: Url, body: Bytes, repeatable: bool) -> Self {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let about = format!("{method} {}{query}", url.path()).into();
-        Call { method, url, headers: HeaderMap::new(), body, repeatable, about }
+        Call { method, url, headers: HeaderMap::new(), body, repeatable, may_be_absent: false, about }
     }
 }
 
@@ -55,11 +58,21 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// When the peer sent it, by its own clock.
+    pub fn date(&self) -> Option<Timestamp> {
+        date(text(&self.headers, header::DATE.as_str()))
+    }
+
     /// The content type without its parameters, in lower case; empty when the peer gives none.
     pub fn content_type(&self) -> String {
         let value = text(&self.headers, header::CONTENT_TYPE.as_str());
         value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
+}
+
+/// A moment as HTTP writes it.
+pub(crate) fn date(value: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(value).ok()
 }
 
 /// A header as text; empty when absent or not text.

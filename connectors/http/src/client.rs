@@ -125,6 +125,10 @@ impl Line {
         if answer.status == StatusCode::UNAUTHORIZED && token.is_some() {
             (answer, _) = self.once(call, token).await?;
         }
+        if call.may_be_absent && matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
+            answer.empty = true;
+            return Ok(answer);
+        }
         answer.empty = self.judge.judge(&answer)? == Judged::Empty;
         Ok(answer)
     }

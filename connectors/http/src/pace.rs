@@ -9,11 +9,10 @@ use std::time::Duration;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use guichet_sdk::{Fault, FaultKind, Retry};
-use jiff::Timestamp;
 use reqwest::header::{self, HeaderMap};
 use tokio::time::Instant;
 
-use crate::call::text;
+use crate::call::{date, text};
 use crate::codes;
 use crate::settings::Rate;
 
@@ -79,10 +78,6 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         }
     };
     Some(wait.min(LONGEST))
-}
-
-fn date(value: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(value).ok()
 }
 
 /// What `RateLimit` headers, old and new, ask for: a pause once nothing remains.

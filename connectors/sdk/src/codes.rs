@@ -146,6 +146,14 @@ pages! {
     "E317"
     "E318"
     "E319"
+    "E320"
+    "E321"
+    "E322"
+    "E323"
+    "E324"
+    "E325"
+    "E326"
+    "E327"
 }
 
 /// The page of a code; `None` for a code that does not exist.

@@ -5,7 +5,9 @@
 
 pub mod conformance;
 pub mod hub;
+pub mod office;
 pub mod proxy;
 
 pub use hub::{Finished, Hub};
+pub use office::{Mood, Office};
 pub use proxy::{Fault, Proxy};

@@ -78,9 +78,14 @@ async fn away(harness: &mut dyn Harness) -> Verdict {
             }
         }
     }
-    let closed = hub.open(&*harness.plan()).await;
-    ensure(closed.is_err_and(|fault| fault.retry != Retry::Never), || {
-        "opens although the peer is away, or gives up".to_owned()
+    // a connection that opens without asking must say so when it is asked
+    let meanwhile = match hub.open(&*harness.plan()).await {
+        Err(fault) => Some(fault),
+        Ok(guichet_sdk::Connection { source: None, .. }) => None,
+        Ok(guichet_sdk::Connection { source: Some(mut source), .. }) => source.next(None, ROOMY).await.err(),
+    };
+    ensure(meanwhile.is_some_and(|fault| fault.retry != Retry::Never), || {
+        "reads although the peer is away, or gives up".to_owned()
     })?;
     harness.cut(false).await;
     hub.drain(&mut *before, ROOMY).await?;

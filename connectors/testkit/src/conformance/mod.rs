@@ -13,15 +13,19 @@ mod cursor;
 mod delivery;
 mod hostile;
 mod report;
+mod trouble;
 
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use guichet_sdk::{Capability, Limit, Plan};
 pub use report::{Outcome, Report};
+
+use crate::Proxy;
 
 /// What the author of a connector provides: a peer to play with, and a plan against it.
 #[async_trait]
@@ -47,7 +51,36 @@ pub trait Harness: Send + Sync {
 
     /// Makes the peer unreachable, and reachable again. Asked only with `powers().cut`.
     async fn cut(&mut self, _cut: bool) {}
+
+    /// The proxy in front of the peer, for connectors that speak over TCP; the plan must have short time-outs.
+    fn proxy(&self) -> Option<&Proxy> {
+        None
+    }
+
+    /// Makes the peer answer with a failure of its protocol. Asked only for what `powers` promises.
+    async fn trouble(&mut self, _trouble: Trouble) {}
+
+    /// Requests the peer refused for their credentials. Asked only with `powers().refuses`.
+    async fn refused(&self) -> usize {
+        0
+    }
 }
+
+/// A failure a peer tells of, in its protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It is well.
+    None,
+    /// It has a problem of its own (HTTP 5xx, a server fault).
+    Failing,
+    /// It wants no request for [`PEACE`].
+    Throttling,
+    /// It takes no credentials (any more).
+    Refusing,
+}
+
+/// How long a throttling peer wants no request; longer than any connector waits within one pull.
+pub const PEACE: Duration = Duration::from_secs(60);
 
 /// What the peer can be made to do.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,6 +95,14 @@ pub struct Powers {
     pub torn: bool,
     /// It recognises a delivery it made before by its content.
     pub recognises: bool,
+    /// It never forgets what is acknowledged (a list that is only read): `held` says nothing.
+    pub never_forgets: bool,
+    /// It can fail by itself.
+    pub failing: bool,
+    /// It can ask for peace.
+    pub throttles: bool,
+    /// It can refuse credentials.
+    pub refuses: bool,
 }
 
 /// Something that no parser likes.
@@ -91,11 +132,16 @@ pub(crate) enum Need {
     Lying,
     Torn,
     Recognises,
+    Forgets,
+    Proxy,
+    Failing,
+    Throttles,
+    Refuses,
 }
 
 impl Need {
     /// Why the check is skipped, if it is.
-    fn missing(self, capability: &Capability, powers: Powers) -> Option<&'static str> {
+    fn missing(self, capability: &Capability, powers: Powers, proxy: bool) -> Option<&'static str> {
         let (there, reason) = match self {
             Need::Pull => (capability.pull, "the connector does not pull"),
             Need::Wakes => (capability.wakes, "the connector does not wake on its own"),
@@ -105,6 +151,11 @@ impl Need {
             Need::Lying => (powers.lying, "the peer cannot lie about its encoding"),
             Need::Torn => (powers.torn, "the peer cannot tear a delivery"),
             Need::Recognises => (powers.recognises, "the connector does not recognise whole deliveries"),
+            Need::Forgets => (!powers.never_forgets, "the peer is not told what was taken"),
+            Need::Proxy => (proxy, "no proxy stands in front of the peer"),
+            Need::Failing => (powers.failing, "the peer cannot fail by itself"),
+            Need::Throttles => (powers.throttles, "the peer cannot ask for peace"),
+            Need::Refuses => (powers.refuses, "the peer cannot refuse credentials"),
         };
         (!there).then_some(reason)
     }
@@ -123,10 +174,12 @@ pub(crate) struct Check {
 /// Runs every check that makes sense for this connector.
 pub async fn run(harness: &mut dyn Harness) -> Report {
     let mut report = Report::default();
-    for check in [delivery::CHECKS, cursor::CHECKS, acknowledge::CHECKS, hostile::CHECKS].into_iter().flatten() {
+    let checks = [delivery::CHECKS, cursor::CHECKS, acknowledge::CHECKS, hostile::CHECKS, trouble::CHECKS];
+    for check in checks.into_iter().flatten() {
         harness.reset().await;
         let (capability, powers) = (harness.plan().capability(), harness.powers());
-        let missing = check.needs.iter().find_map(|need| need.missing(&capability, powers));
+        let proxy = harness.proxy().is_some();
+        let missing = check.needs.iter().find_map(|need| need.missing(&capability, powers, proxy));
         let outcome = match missing {
             Some(reason) => Outcome::Skipped(reason),
             None => match (check.run)(harness).await {

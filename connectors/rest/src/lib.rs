@@ -1,0 +1,93 @@
+//! The `rest` connector: lists of records asked for over HTTP, in JSON or XML.
+//!
+//! Reads page by page, asks for details where a list holds only pointers, and takes up where it left off. Only ever
+//! reads: a `post` is a search. Follows no link to a host that is not listed.
+
+mod client;
+mod codes;
+mod config;
+mod cursor;
+mod moment;
+mod pick;
+mod settings;
+mod source;
+mod template;
+mod wire;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use guichet_http::{Room, Rooms};
+use guichet_sdk::{
+    BreakerView, Capability, Claim, Connection, ConnectorKind, Fault, FlowSettings, Issue, Memory, Plan, Probe,
+};
+pub use settings::Settings;
+
+use crate::client::Peer;
+use crate::config::Intake;
+use crate::cursor::Standing;
+use crate::source::List;
+
+/// `connector = "rest"`.
+#[derive(Default)]
+pub struct RestKind {
+    rooms: Rooms,
+}
+
+impl ConnectorKind for RestKind {
+    fn name(&self) -> &'static str {
+        "rest"
+    }
+
+    fn schema(&self) -> serde_json::Value {
+        schemars::schema_for!(Settings).to_value()
+    }
+
+    fn plan(&self, flow: FlowSettings) -> Result<Arc<dyn Plan>, Vec<Issue>> {
+        let source = flow.source.clone();
+        let intake = Arc::new(config::check(flow)?);
+        let room = self.rooms.of(&source, &intake.base_url, &intake.http);
+        Ok(Arc::new(RestPlan { intake, room }))
+    }
+}
+
+/// Checked settings of a flow over REST, in the room of its source.
+struct RestPlan {
+    intake: Arc<Intake>,
+    room: Arc<Room>,
+}
+
+#[async_trait]
+impl Plan for RestPlan {
+    fn capability(&self) -> Capability {
+        Capability { pull: true, wakes: false, replays: true }
+    }
+
+    /// A list can be read by any number of flows; two that ask the very same are a mistake.
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim(format!("list:{}", self.intake.shown))]
+    }
+
+    async fn open(&self, _: Arc<dyn Memory>) -> Result<Connection, Fault> {
+        let open = || Peer::open(self.intake.clone(), self.room.clone());
+        Ok(Connection { source: Some(Box::new(List::new(open()?))), probe: Box::new(ListProbe(open()?)) })
+    }
+
+    fn breaker(&self) -> Option<Arc<dyn BreakerView>> {
+        Some(self.room.breaker())
+    }
+}
+
+/// Asks for the first page.
+struct ListProbe(Peer);
+
+#[async_trait]
+impl Probe for ListProbe {
+    async fn probe(&self) -> Result<String, Fault> {
+        let loaded = self.0.page(&Standing::default()).await?;
+        let page = loaded.map(|loaded| loaded.page);
+        let records = page.as_ref().map_or(0, |page| page.items.len());
+        let of = page.and_then(|page| page.total).map(|total| format!(" of {total}")).unwrap_or_default();
+        Ok(format!("`{}` answers; {records} records on its first page{of}", self.0.intake.base_url))
+    }
+}

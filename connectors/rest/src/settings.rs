@@ -1,0 +1,201 @@
+//! The settings of a flow that asks over REST, as an integrator writes them. Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use guichet_http::Settings as Http;
+use guichet_sdk::settings::Period;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::template::Template;
+
+/// Settings of a flow that asks a REST interface for lists of records.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(extend("additionalProperties" = false))]
+pub struct Settings {
+    /// Address of the interface: `https://permits.example.org/api`.
+    #[schemars(required)]
+    pub base_url: Option<String>,
+    /// Path of the list, below `base_url`: `/issues.json`.
+    #[schemars(required)]
+    pub path: Option<String>,
+    /// Query parameters. One whose binding has no value yet (`{since}` in a first pull) is left out.
+    pub query: BTreeMap<String, Template>,
+    /// Further headers.
+    pub headers: BTreeMap<String, String>,
+    /// `get`, or `post` for search interfaces; both only read.
+    pub method: Method,
+    /// JSON body of a `post`, with bindings in its texts.
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub body: Option<Map<String, Value>>,
+    /// How the list is paged; not at all when not written.
+    #[schemars(with = "Option<Paging>")]
+    pub page: Option<Paging>,
+    /// Each item of the list is only a pointer: its record is asked for by its id.
+    #[schemars(with = "Option<Detail>")]
+    pub detail: Option<Detail>,
+    /// Asks only for what changed since the pull before; everything, each time, when not written.
+    #[schemars(with = "Option<Since>")]
+    pub since: Option<Since>,
+    /// Asks with `If-None-Match` or `If-Modified-Since` where the peer gave an `ETag` or `Last-Modified`, and the whole
+    /// list is one page.
+    pub conditional: bool,
+    /// How the peer is talked to.
+    #[serde(flatten)]
+    pub http: Http,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            base_url: None,
+            path: None,
+            query: BTreeMap::new(),
+            headers: BTreeMap::new(),
+            method: Method::Get,
+            body: None,
+            page: None,
+            detail: None,
+            since: None,
+            conditional: true,
+            http: Http::default(),
+        }
+    }
+}
+
+/// How the list is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// GET.
+    Get,
+    /// POST, for interfaces that search by body.
+    Post,
+}
+
+/// How a list is paged.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(tag = "by", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Paging {
+    /// By number: `{page}`, until a page is empty or `total` is reached.
+    Page {
+        /// Number of the first page.
+        #[serde(default = "one")]
+        first: u64,
+        /// Records of a page: `{size}`.
+        #[serde(default)]
+        size: Option<u64>,
+        /// Path of the number of records there are.
+        #[serde(default)]
+        total: Option<String>,
+    },
+    /// By the number of records to pass over: `{offset}`, until a page is empty or `total` is reached.
+    Offset {
+        /// Records of a page: `{size}`.
+        #[serde(default)]
+        size: Option<u64>,
+        /// Path of the number of records there are.
+        #[serde(default)]
+        total: Option<String>,
+    },
+    /// By what the page before gave: `{cursor}`, until it gives nothing.
+    Cursor {
+        /// Path of the cursor of the next page.
+        path: String,
+    },
+    /// By an address in the page before.
+    NextUrl {
+        /// Path of the address of the next page.
+        path: String,
+    },
+    /// By the `Link` header with `rel="next"`.
+    Link,
+}
+
+fn one() -> u64 {
+    1
+}
+
+/// How the record of a list item is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Detail {
+    /// Path with the id: `/issues/{id}.json`.
+    pub path: String,
+    /// Query parameters.
+    pub query: BTreeMap<String, Template>,
+    /// Path of the id in a list item.
+    pub id: String,
+    /// Where the record stands in the answer: a path (JSON; the whole answer when empty) or an element (XML; the
+    /// record element of the mapping when not written).
+    #[schemars(with = "Option<String>")]
+    pub record: Option<String>,
+    /// Details asked for at once.
+    pub concurrency: usize,
+}
+
+impl Default for Detail {
+    fn default() -> Self {
+        Detail { path: String::new(), query: BTreeMap::new(), id: "id".to_owned(), record: None, concurrency: 4 }
+    }
+}
+
+/// How "changed since" is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Since {
+    /// Path in each list item of the time or number it counts by; required unless `from = "request"`.
+    pub path: Option<String>,
+    /// What `path` holds.
+    pub counts: Counts,
+    /// Where the next pull takes up: at the highest value seen, or at the time of this request.
+    pub from: Anchor,
+    /// Value for the first pull; without it the first pull asks for everything.
+    pub start: Option<String>,
+    /// How far back records are asked for again, each time, because they may have come late.
+    pub look_back: Period,
+    /// How the source writes times, where that is not RFC 3339: `%d/%m/%Y %H:%M:%S`.
+    pub format: Option<String>,
+    /// Time zone of times without an offset.
+    pub tz: String,
+    /// Leave out older items here, for interfaces that cannot.
+    pub filter: bool,
+}
+
+impl Default for Since {
+    fn default() -> Self {
+        Since {
+            path: None,
+            counts: Counts::Time,
+            from: Anchor::Records,
+            start: None,
+            look_back: Period(Duration::from_secs(300)),
+            format: None,
+            tz: "UTC".to_owned(),
+            filter: false,
+        }
+    }
+}
+
+/// What `since` counts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Counts {
+    /// Times.
+    Time,
+    /// Whole numbers that only grow.
+    Number,
+}
+
+/// Where the next pull takes up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Anchor {
+    /// At the highest value seen, never past the start of the pull that saw it.
+    Records,
+    /// At the time of the first request of the pull, by the clock of the peer where it gives one.
+    Request,
+}
