@@ -109,12 +109,25 @@ impl Demo {
         };
         tokio::select! {
             ended = whole => ended.map_err(Failure::from)?,
-            () = interrupted() => {}
+            () = interrupted() => say_goodbye(self.data.as_deref(), screen),
         }
         if screen.json {
             screen.value(&json!({ "address": address.to_string(), "counts": sum(&board.all()) }));
         }
         Ok(())
+    }
+}
+
+fn say_goodbye(data: Option<&Path>, screen: Screen) {
+    if screen.json {
+        return;
+    }
+    screen.out("");
+    match data {
+        Some(folder) => {
+            screen.out(&format!("  the city waits in `{}`: the same command goes on with it", folder.display()))
+        }
+        None => screen.out("  the city is gone, nothing is left behind"),
     }
 }
 

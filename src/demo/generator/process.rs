@@ -101,6 +101,11 @@ impl Walk {
         self.planned.is_some()
     }
 
+    /// Whether the planned step is planned for before a moment.
+    pub fn due(&self, before: DateTime) -> bool {
+        self.planned.is_some_and(|step| step.at < before)
+    }
+
     /// Nothing follows any more.
     pub fn abandon(&mut self) {
         self.planned = None;

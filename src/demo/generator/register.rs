@@ -42,6 +42,9 @@ pub struct Habits<F> {
     pub process: fn(&F) -> &'static [Rules],
 }
 
+/// The living city is in a hurry: what would happen within so many days may happen now.
+const SOON: i64 = 30;
+
 /// The cases of a department.
 #[derive(Debug)]
 pub struct Register<F> {
@@ -99,7 +102,8 @@ impl<F> Register<F> {
     ///
     /// At most one step a day and case: most departments note only the date.
     pub fn live(&mut self, now: DateTime) -> usize {
-        let ready = |case: &Case<F>| case.walk.open() && case.walk.last().at.date() < now.date();
+        let soon = now + SOON.days();
+        let ready = |case: &Case<F>| case.walk.due(soon) && case.walk.last().at.date() < now.date();
         let ready: Vec<usize> = (0..self.cases.len()).filter(|at| ready(&self.cases[*at])).collect();
         if ready.is_empty() || self.random.one_in(4) {
             return self.begin(now);
