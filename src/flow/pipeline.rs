@@ -16,7 +16,7 @@ use super::tally::Tally;
 use super::{clock, faults, intake, meter, trace};
 use crate::fail::{self, Point};
 use crate::model::OrderClass;
-use crate::store::{Committed, Ending, Item, StoreFault, Work};
+use crate::store::{Committed, Ending, Item, Ready, StoreFault, Work};
 
 /// Empty answers in a row that move nothing, after which a connector is taken to spin.
 const EMPTY_ANSWERS: u32 = 1_000;
@@ -142,9 +142,10 @@ impl Pipeline {
         let spans = trace::Records::open(&self.route, &records, &span);
         let map = intake::items(&self.route, records, known, broken);
         let items = map.instrument(info_span!(parent: &span, "flow.map")).await.map_err(|e| faults::of_store(&e))?;
-        self.settle(Some(source)).await?;
         let origins = items.iter().map(|item| item.record.origin.clone()).collect();
-        let commit = self.commit(items, cursor, finished, &span);
+        let ready = self.ready(items, cursor, finished).await?;
+        self.settle(Some(source)).await?;
+        let commit = self.commit(ready, &span);
         self.in_flight = Some(InFlight { commit, receipt, whole, origins, spans });
         Ok(())
     }
@@ -168,29 +169,28 @@ impl Pipeline {
         Ok((records, known))
     }
 
-    /// Starts a commit of its own task: neither a stop nor a failure of the flow may cut a transaction in two.
-    fn commit(
-        &mut self,
-        items: Vec<Item>,
-        cursor: Option<Cursor>,
-        finished: Vec<Digest>,
-        span: &Span,
-    ) -> JoinHandle<Result<Committed, StoreFault>> {
-        let route = self.route.clone();
+    /// A unit of work made ready for its commit.
+    async fn ready(&self, items: Vec<Item>, cursor: Option<Cursor>, finished: Vec<Digest>) -> Result<Ready, Fault> {
         let work = Work {
-            flow: route.row,
+            flow: self.route.row,
             now: clock::now(),
-            mapping: route.translate.stamp(),
+            mapping: self.route.translate.stamp(),
             items,
             cursor,
             finished,
             verified: true,
-            supersedes: route.order.class == OrderClass::Snapshot,
+            supersedes: self.route.order.class == OrderClass::Snapshot,
             retries: Vec::new(),
         };
+        self.route.store.ready(work).await.map_err(|e| faults::of_store(&e))
+    }
+
+    /// Starts a commit of its own task: neither a stop nor a failure of the flow may cut a transaction in two.
+    fn commit(&self, ready: Ready, span: &Span) -> JoinHandle<Result<Committed, StoreFault>> {
+        let route = self.route.clone();
         let committing = async move {
             let started = Instant::now();
-            let committed = route.store.commit(work).await;
+            let committed = route.store.write(ready).await;
             meter::committed(&route.name, started.elapsed());
             committed
         };
@@ -236,8 +236,8 @@ impl Pipeline {
         if self.written_at.is_some_and(|at| at.elapsed() < VERIFY_EVERY) {
             return Ok(());
         }
-        let (items, finished) = (Vec::new(), Vec::new());
-        let commit = self.commit(items, None, finished, &Span::none());
+        let ready = self.ready(Vec::new(), None, Vec::new()).await?;
+        let commit = self.commit(ready, &Span::none());
         let spans = trace::Records::default();
         self.in_flight = Some(InFlight { commit, receipt: None, whole: 0, origins: Vec::new(), spans });
         self.settle(None).await

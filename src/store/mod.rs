@@ -87,6 +87,9 @@ pub struct Work {
     pub retries: Vec<QuarantineRow>,
 }
 
+/// A unit of work made ready for its transaction. Only the store that made it knows what is in it.
+pub struct Ready(pub Box<dyn std::any::Any + Send>);
+
 /// How the records of a unit of work ended. Their sum is always what was received (I1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Counts {
@@ -251,8 +254,16 @@ pub trait Store: Send + Sync + 'static {
     fn memory(&self, flow: FlowRow) -> Arc<dyn Memory>;
     /// Which of these digests the flow has already applied, so that they need no mapping.
     async fn known(&self, flow: FlowRow, digests: &[Digest]) -> Result<Vec<bool>, StoreFault>;
-    /// Commits a unit of work; several wait for one another and share a transaction (group commit).
-    async fn commit(&self, work: Work) -> Result<Committed, StoreFault>;
+    /// Does what a unit of work needs before its transaction (packing, drafting), so that it can be done while another
+    /// unit of the flow commits.
+    async fn ready(&self, work: Work) -> Result<Ready, StoreFault>;
+    /// Commits a unit made ready by this store; several wait for one another and share a transaction (group commit).
+    async fn write(&self, ready: Ready) -> Result<Committed, StoreFault>;
+    /// Makes a unit ready and commits it.
+    async fn commit(&self, work: Work) -> Result<Committed, StoreFault> {
+        let ready = self.ready(work).await?;
+        self.write(ready).await
+    }
 
     /// Where a flow stands.
     async fn standing(&self, flow: FlowRow) -> Result<FlowStanding, StoreFault>;

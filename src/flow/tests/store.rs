@@ -198,7 +198,11 @@ impl Store for MemoryStore {
         let state = self.0.lock().unwrap();
         Ok(digests.iter().map(|digest| state.applied.contains(digest)).collect())
     }
-    async fn commit(&self, work: Work) -> Result<Committed, StoreFault> {
+    async fn ready(&self, work: Work) -> Result<Ready, StoreFault> {
+        Ok(Ready(Box::new(work)))
+    }
+    async fn write(&self, ready: Ready) -> Result<Committed, StoreFault> {
+        let work = *ready.0.downcast::<Work>().unwrap();
         tokio::task::yield_now().await;
         let mut state = self.0.lock().unwrap();
         let mishap = state.mishaps.pop_front().flatten();

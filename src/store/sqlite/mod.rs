@@ -45,7 +45,7 @@ use self::vitals::Commits;
 use self::writer::{Grouping, Writer};
 use super::{
     AuditEntry, CaseDocument, CasePage, CaseQuery, Change, Committed, FlowRow, FlowStanding, KeptRecord,
-    QuarantineEntry, QuarantineFilter, QuarantineRow, Store, StoreFault, Vitals, Work,
+    QuarantineEntry, QuarantineFilter, QuarantineRow, Ready, Store, StoreFault, Vitals, Work,
 };
 use crate::ledger::Entry;
 use crate::model::{CaseRow, ChangeKind, FlowName, Order, RecordRow, Seal};
@@ -174,17 +174,23 @@ impl Store for Sqlite {
         if digests.len() > INLINE_DIGESTS { self.read_aside(read).await } else { read(&self.shared) }
     }
 
-    async fn commit(&self, work: Work) -> Result<Committed, StoreFault> {
+    async fn ready(&self, work: Work) -> Result<Ready, StoreFault> {
         let (flow, terms) = (self.shared.flows.get(work.flow)?, self.shared.terms);
-        let small = work.items.len() <= INLINE_RECORDS;
-        let unit = if small {
+        let unit = if work.items.len() <= INLINE_RECORDS {
             Unit::ready(work, &flow, terms)?
         } else {
             let task = tokio::task::spawn_blocking(move || Unit::ready(work, &flow, terms)).await;
             task.map_err(|error| StoreFault::Failed(error.to_string()))??
         };
+        Ok(Ready(Box::new(unit)))
+    }
+
+    async fn write(&self, ready: Ready) -> Result<Committed, StoreFault> {
+        let foreign = |_| StoreFault::Failed("the unit of work was made ready by another store".into());
+        let unit = ready.0.downcast::<Unit>().map_err(foreign)?;
+        let small = unit.len() <= INLINE_RECORDS;
         let weight = unit.len().max(1);
-        let (committed, spent) = self.writer.call(weight, move |desk| unit::commit(desk, unit)).await?;
+        let (committed, spent) = self.writer.call(weight, move |desk| unit::commit(desk, *unit)).await?;
         if !small {
             // Freeing thousands of cases takes a moment, too.
             tokio::task::spawn_blocking(move || drop(spent));
