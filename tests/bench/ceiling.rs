@@ -10,6 +10,10 @@ use rusqlite::types::Value;
 
 use crate::data::Kind;
 
+/// Tables keyed by hashes: their rows arrive in no order, and reading them back in key order would make the ceiling an
+/// append where the hub had to insert.
+const HASHED: &[&str] = &["seen", "term"];
+
 /// Rows of one table.
 struct Table {
     name: String,
@@ -91,8 +95,23 @@ fn table(db: &Connection, name: String) -> Table {
     let mut statement = db.prepare(&format!("SELECT * FROM \"{name}\"")).unwrap();
     let columns = statement.column_count();
     let rows = statement.query_map([], |row| (0..columns).map(|n| row.get(n)).collect()).unwrap();
-    let rows = rows.map(Result::unwrap).collect();
+    let mut rows: Vec<Vec<Value>> = rows.map(Result::unwrap).collect();
+    if HASHED.contains(&name.as_str()) {
+        shuffle(&mut rows);
+    }
     Table { name, columns, rows }
+}
+
+/// Fisher–Yates over SplitMix64.
+fn shuffle<T>(items: &mut [T]) {
+    let mut state = 7u64;
+    for n in (1..items.len()).rev() {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        items.swap(n, ((z ^ (z >> 31)) % (n as u64 + 1)) as usize);
+    }
 }
 
 fn open(file: &Path) -> Connection {
