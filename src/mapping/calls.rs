@@ -22,7 +22,7 @@ impl Checker<'_> {
         let Some(transform) = transform::find(&call.name) else {
             let near = nearest(&call.name, transform::all().map(|transform| transform.name));
             let hint = near.map_or_else(
-                || "`docs/mapping-reference.md` lists them".to_owned(),
+                || "`mappings/REFERENCE.md` lists them".to_owned(),
                 |near| format!("did you mean `{near}`?"),
             );
             self.error(UNKNOWN_NAME, call.site, format!("`{}` is not a transform", call.name), Some(hint));

@@ -1,5 +1,5 @@
 //! The reference page of mappings, written from the code: transforms with their signatures and examples, fields with what
-//! they take. `docs/mapping-reference.md` is its golden.
+//! they take. `mappings/REFERENCE.md` is its golden.
 
 use std::fmt::Write;
 

@@ -6,7 +6,7 @@ use crate::goldens::root;
 
 #[test]
 fn the_reference_page_is_that_of_the_code() {
-    let file = root().join("docs/mapping-reference.md");
+    let file = root().join("mappings/REFERENCE.md");
     if std::env::var_os("BLESS").is_some() && std::env::var_os("CI").is_none() {
         std::fs::write(&file, page()).unwrap();
     }
