@@ -113,7 +113,7 @@ impl Writer<'_> {
 
 /// The members of a JSON object without its braces, each followed by a comma.
 fn members(out: &mut Vec<u8>, object: &str) {
-    let inner = object.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    let inner = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
     if !inner.is_empty() {
         out.extend(inner.as_bytes());
         out.push(b',');

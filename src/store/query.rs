@@ -36,6 +36,33 @@ pub struct CaseQuery {
     pub limit: usize,
 }
 
+impl CaseQuery {
+    /// Whether a page is simply the next stretch of an index: nothing but the client's scope is looked for, so that it
+    /// takes no longer than its cases.
+    pub fn takes_what_comes(&self) -> bool {
+        let CaseQuery {
+            scope_services: _,
+            scope_confidentiality: _,
+            service: _,
+            phase,
+            waiting_on,
+            outcome,
+            source,
+            updated_since: _,
+            text,
+            terms,
+            after: _,
+            limit: _,
+        } = self;
+        phase.is_none()
+            && waiting_on.is_none()
+            && outcome.is_none()
+            && source.is_none()
+            && text.is_none()
+            && terms.is_empty()
+    }
+}
+
 /// A search term, matched exactly after folding case, accents and spacing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Term {

@@ -275,6 +275,9 @@ impl Store for Sqlite {
             let Shared { readers, flows, seal, terms, .. } = shared;
             readers.at_once(|connection| Lister { connection, flows, seal: *seal, terms: *terms }.page(query))
         };
+        if query.takes_what_comes() {
+            return page(&self.shared, query);
+        }
         let query = query.clone();
         self.read_aside(move |shared| page(shared, &query)).await
     }
