@@ -143,7 +143,7 @@ pub struct Sought {
 
 impl Sought {
     /// The case, when it exists within the caller's scope.
-    pub async fn read(&self) -> Result<CaseDocument, Problem> {
+    pub async fn read(&self) -> Result<Arc<CaseDocument>, Problem> {
         let found = self.desk.api.store.case(self.row).await?;
         found.filter(|document| self.caller.sees(document)).ok_or_else(absent)
     }

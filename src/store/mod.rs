@@ -285,7 +285,7 @@ pub trait Store: Send + Sync + 'static {
     async fn audit(&self, before: Option<i64>, limit: usize) -> Result<Vec<AuditEntry>, StoreFault>;
 
     /// A case.
-    async fn case(&self, case: CaseRow) -> Result<Option<CaseDocument>, StoreFault>;
+    async fn case(&self, case: CaseRow) -> Result<Option<Arc<CaseDocument>>, StoreFault>;
     /// The revision of a case, from memory or an index only.
     async fn revision(&self, case: CaseRow) -> Result<Option<i64>, StoreFault>;
     /// The case a source knows under a native key (`alias` = another scheme of the same case).

@@ -89,7 +89,7 @@ pub struct PageMark {
 #[derive(Debug, Clone, Default)]
 pub struct CasePage {
     /// Cases.
-    pub cases: Vec<CaseDocument>,
+    pub cases: Vec<Arc<CaseDocument>>,
     /// Where the next page starts; `None` at the end.
     pub next: Option<PageMark>,
 }

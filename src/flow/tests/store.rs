@@ -264,7 +264,7 @@ impl Store for MemoryStore {
         }
         Ok(rows.len() as u64)
     }
-    async fn case(&self, _: CaseRow) -> Result<Option<CaseDocument>, StoreFault> {
+    async fn case(&self, _: CaseRow) -> Result<Option<std::sync::Arc<CaseDocument>>, StoreFault> {
         Ok(None)
     }
     async fn revision(&self, _: CaseRow) -> Result<Option<i64>, StoreFault> {

@@ -323,6 +323,7 @@ impl CaseBook {
             made += usize::from(case.is_new());
             if case.revision == case.was {
                 document::touch(&desk.connection, case, self.now)?;
+                desk.moved(case.row, case.revision);
                 continue;
             }
             let before = case.before.as_ref().map(|before| &before.facts);

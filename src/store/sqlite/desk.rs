@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::flows::Flows;
 use super::revisions::Revisions;
+use super::shelf::Shelf;
 use super::terms::TermKey;
 use crate::model::{CaseRow, Seal};
 
@@ -26,6 +27,7 @@ pub(super) struct Desk {
     pub(super) terms: TermKey,
     stamps: HashMap<Arc<str>, i64>,
     revisions: Arc<Revisions>,
+    shelf: Arc<Shelf>,
     moved: Vec<(CaseRow, i64)>,
     clock: i64,
 }
@@ -38,9 +40,10 @@ impl Desk {
         seal: Seal,
         terms: TermKey,
         revisions: Arc<Revisions>,
+        shelf: Arc<Shelf>,
     ) -> rusqlite::Result<Desk> {
         let clock = connection.query_row("SELECT coalesce(max(changed_at), 0) FROM cases", [], |row| row.get(0))?;
-        Ok(Desk { connection, flows, seal, terms, stamps: HashMap::new(), revisions, moved: Vec::new(), clock })
+        Ok(Desk { connection, flows, seal, terms, stamps: HashMap::new(), revisions, shelf, moved: Vec::new(), clock })
     }
 
     /// The time to write for a unit that says it is now: never a little before what was written last.
@@ -76,6 +79,7 @@ impl Desk {
 
     /// After COMMIT.
     pub(super) fn publish(&mut self) {
+        self.shelf.touch(self.moved.iter().map(|(case, _)| *case));
         for (case, revision) in self.moved.drain(..) {
             self.revisions.set(case, revision);
         }

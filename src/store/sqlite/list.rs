@@ -3,14 +3,16 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 
 use super::flows::Flows;
+use super::shelf::Shelf;
 use super::terms::{self, TermKey};
 use super::{alias, document};
 use crate::model::{CaseRow, Outcome, Phase, Seal, WaitingOn};
-use crate::store::{CasePage, CaseQuery, PageMark, StoreFault, Term, fold_text};
+use crate::store::{CaseDocument, CasePage, CaseQuery, PageMark, StoreFault, Term, fold_text};
 
 /// Index rows looked at for one page.
 const SCANNED: usize = 20_000;
@@ -31,6 +33,10 @@ pub(super) struct Lister<'a> {
     pub(super) seal: Seal,
     /// Key of search terms.
     pub(super) terms: TermKey,
+    /// Documents read lately …
+    pub(super) shelf: &'a Shelf,
+    /// … and its number before the transaction began.
+    pub(super) now: u64,
 }
 
 /// The narrow columns of a case.
@@ -72,9 +78,20 @@ impl Lister<'_> {
         let (marks, next) = merge(lanes, query.limit);
         let mut cases = Vec::with_capacity(marks.len());
         for mark in marks {
-            cases.extend(document::get(self.connection, self.flows, self.seal, mark.row)?);
+            cases.extend(self.document(mark.row)?);
         }
         Ok(CasePage { cases, next })
+    }
+
+    fn document(&self, case: CaseRow) -> Result<Option<Arc<CaseDocument>>, StoreFault> {
+        if let Some(kept) = self.shelf.get(case) {
+            return Ok(Some(kept));
+        }
+        let found = document::get(self.connection, self.flows, self.seal, case)?.map(Arc::new);
+        if let Some(found) = &found {
+            self.shelf.put(self.now, found.clone());
+        }
+        Ok(found)
     }
 
     fn by_change(&self, query: &CaseQuery, filter: &Filter) -> Result<Lane, StoreFault> {

@@ -17,6 +17,7 @@ mod raw;
 mod read;
 mod revisions;
 mod seen;
+mod shelf;
 mod tally;
 mod terms;
 mod unit;
@@ -39,6 +40,7 @@ use self::open::Lock;
 use self::read::Readers;
 use self::revisions::Revisions;
 use self::seen::Halves;
+use self::shelf::Shelf;
 use self::terms::TermKey;
 use self::unit::Unit;
 use self::vitals::Commits;
@@ -84,6 +86,7 @@ struct Shared {
     readers: Readers,
     flows: Arc<Flows>,
     revisions: Arc<Revisions>,
+    shelf: Arc<Shelf>,
     commits: Arc<Commits>,
     seal: Seal,
     terms: TermKey,
@@ -100,12 +103,13 @@ impl Sqlite {
         let flows = Arc::new(Flows::default());
         flows.load(&connection)?;
         let (revisions, commits) = (Arc::new(Revisions::default()), Arc::new(Commits::default()));
+        let shelf = Arc::new(Shelf::default());
         let (tell, changed) = watch::channel(feed::last(&connection)?);
-        let desk = Desk::new(connection, flows.clone(), seal, terms, revisions.clone())?;
+        let desk = Desk::new(connection, flows.clone(), seal, terms, revisions.clone(), shelf.clone())?;
         let grouping = Grouping { records: bounds.group_records, wait: bounds.group_wait };
         let writer = Writer::start(desk, grouping, commits.clone(), tell, lock)?;
         let readers = Readers::new(PathBuf::from(path), bounds.readers);
-        let shared = Arc::new(Shared { readers, flows, revisions, commits, seal, terms });
+        let shared = Arc::new(Shared { readers, flows, revisions, shelf, commits, seal, terms });
         Ok(Sqlite { writer, shared, changed })
     }
 
@@ -243,9 +247,17 @@ impl Store for Sqlite {
         self.shared.readers.read(|connection| Ok(audit::list(connection, before, limit)?))
     }
 
-    async fn case(&self, case: CaseRow) -> Result<Option<CaseDocument>, StoreFault> {
-        let Shared { readers, flows, seal, .. } = &*self.shared;
-        readers.read(|connection| document::get(connection, flows, *seal, case))
+    async fn case(&self, case: CaseRow) -> Result<Option<Arc<CaseDocument>>, StoreFault> {
+        let Shared { readers, flows, seal, shelf, .. } = &*self.shared;
+        if let Some(kept) = shelf.get(case) {
+            return Ok(Some(kept));
+        }
+        let now = shelf.now();
+        let found = readers.read(|connection| document::get(connection, flows, *seal, case))?.map(Arc::new);
+        if let Some(found) = &found {
+            shelf.put(now, found.clone());
+        }
+        Ok(found)
     }
 
     async fn revision(&self, case: CaseRow) -> Result<Option<i64>, StoreFault> {
@@ -272,8 +284,10 @@ impl Store for Sqlite {
 
     async fn cases(&self, query: &CaseQuery) -> Result<CasePage, StoreFault> {
         let page = |shared: &Shared, query: &CaseQuery| {
-            let Shared { readers, flows, seal, terms, .. } = shared;
-            readers.at_once(|connection| Lister { connection, flows, seal: *seal, terms: *terms }.page(query))
+            let Shared { readers, flows, seal, terms, shelf, .. } = shared;
+            let now = shelf.now();
+            readers
+                .at_once(|connection| Lister { connection, flows, seal: *seal, terms: *terms, shelf, now }.page(query))
         };
         if query.takes_what_comes() {
             return page(&self.shared, query);

@@ -136,7 +136,14 @@ impl Hub {
         let mut body: serde_json::Value = serde_json::from_str(&case.body).unwrap();
         body["id"].take();
         body["reference"].take();
-        let columns = (case.phase, case.waiting_on, case.outcome, case.service, case.confidentiality, case.source_code);
+        let columns = (
+            case.phase,
+            case.waiting_on,
+            case.outcome,
+            case.service.clone(),
+            case.confidentiality,
+            case.source_code.clone(),
+        );
         Some(format!("{body}\n{}\n{}\n{columns:?}", case.status, case.staff))
     }
 }
