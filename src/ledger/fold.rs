@@ -1,14 +1,14 @@
 //! The fold: from the set of a case's entries to where it stands. The order of arrival has no say in it (I3).
 
 use super::{Entry, decide::latest, goes_back};
-use crate::model::{Facts, Location, OrderClass, Phase, StatusClaim, Transition};
+use crate::model::{Audience, Facts, Location, OrderClass, Phase, StatusClaim, Transition};
 
 /// How an entry stands in the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// The status shown.
     Head,
-    /// Was the status once, or states facts only.
+    /// Was the status once, states facts only, or is for staff only.
     Passed,
     /// Would have moved the status back without a stated or believable reason: kept, never shown as the status (I4).
     Held,
@@ -42,7 +42,7 @@ pub fn fold(entries: &[Entry]) -> Folded {
     for at in order {
         let entry = &entries[at];
         overlay(&mut folded.facts, &entry.update.facts);
-        let Some(status) = &entry.update.status else {
+        let Some(status) = entry.update.status.as_ref().filter(|status| may_head(status)) else {
             folded.timeline.push((at, Standing::Passed, None));
             continue;
         };
@@ -63,6 +63,15 @@ pub fn fold(entries: &[Entry]) -> Folded {
         }
     }
     folded
+}
+
+/// Whether a statement may become the status shown: everybody who may see a case sees its status, so that a step only
+/// staff may know of stays in the timeline staff reads.
+fn may_head(status: &StatusClaim) -> bool {
+    match status.audience {
+        Audience::Public | Audience::Party => true,
+        Audience::Staff | Audience::Ops => false,
+    }
 }
 
 /// Whether an export only says again what the one before said: then it took no step of its own, whether it arrived in

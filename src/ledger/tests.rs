@@ -234,6 +234,17 @@ fn i5_a_case_without_a_status_is_unknown_never_open() {
 }
 
 #[test]
+fn a_step_only_staff_may_know_of_never_becomes_the_status_shown() {
+    let order = Order::of(OrderClass::Time);
+    let mut internal = said(Phase::DecisionPending, 20);
+    internal.status.as_mut().unwrap().audience = crate::model::Audience::Staff;
+    let (entries, _) = play(&[said(Phase::InProgress, 10), internal], order);
+    let folded = fold(&entries);
+    assert_eq!(folded.status(&entries).unwrap().phase, Phase::InProgress);
+    assert_eq!(folded.timeline.len(), 2, "staff finds it in the timeline");
+}
+
+#[test]
 fn i6_a_flow_past_its_contract_is_stale_and_an_unseen_one_unknown() {
     use crate::model::Freshness;
     let contract = Contract { live: false, max_age: 10 };
