@@ -143,7 +143,7 @@ mod tests {
         let mut other = Departments::open(undisturbed.path(), start).unwrap();
         for second in 1..40 {
             let now = start + i64::from(second).seconds();
-            if second % 15 == 0 {
+            if second % 25 == 0 {
                 drop(first);
                 first = Departments::open(left.path(), now).unwrap();
             }
