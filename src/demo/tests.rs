@@ -66,7 +66,7 @@ fn every_file_is_read_with_exactly_the_accidents_intended() {
     let project = project(root.path());
     let mut now = date(2026, 11, 5).at(14, 0, 0, 0);
     let (mut living, mut files) = City::history(departments::SEED, now);
-    for _ in 0..150 {
+    for _ in 0..80 {
         now += 1.second();
         files.push(living.live(now));
     }
