@@ -197,11 +197,12 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Erro
     })
 }
 
-/// The TLS failure a cause is, if it is one.
+/// The TLS failure a cause is or wraps: an I/O error hides what it wraps from `source`.
 fn tls_error(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let direct = cause.downcast_ref::<rustls::Error>();
-    let wrapped = || cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>();
-    direct.or_else(wrapped).map(ToString::to_string)
+    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+        return Some(tls.to_string());
+    }
+    tls_error(cause.downcast_ref::<std::io::Error>()?.get_ref()?)
 }
 
 fn late(name: &str, after: Duration) -> Fault {

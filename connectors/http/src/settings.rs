@@ -27,21 +27,21 @@ pub struct Settings {
     /// Requests we allow ourselves, for all flows of the source together.
     #[schemars(with = "Option<Rate>")]
     pub rate: Option<Rate>,
-    /// Requests under way at once, for all flows of the source together.
+    /// Requests under way at once, for all flows of the source together; 4 when not written.
     pub concurrency: usize,
     /// Repeating a request that failed for a passing reason, within one pull.
     pub retry: Retrying,
     /// When we leave a failing peer alone.
     pub breaker: Breaking,
-    /// Largest answer, unpacked.
+    /// Largest answer, unpacked; 32 MiB when not written.
     pub max_body: Size,
-    /// A compressed answer may expand to this many times its size (from 1 MiB on).
+    /// A compressed answer may expand to this many times its size (from 1 MiB on); 100 when not written.
     pub max_ratio: u64,
     /// What answers mean, first match first; before the built-in rules.
     pub answers: Vec<AnswerRule>,
     /// Further hosts (`host` or `host:port`) that links and redirects may lead to; credentials are sent there too.
     pub hosts: Vec<String>,
-    /// Redirects followed, to the same host or those of `hosts`.
+    /// Redirects followed, to the same host or those of `hosts`; none when not written.
     pub redirects: usize,
     /// An HTTP proxy (`http://proxy:3128`), or `environment` to obey `HTTPS_PROXY` and its like; none when not written.
     #[schemars(with = "Option<String>")]
@@ -130,7 +130,7 @@ pub struct Tls {
     pub certificate: Option<PathBuf>,
     /// Its private key (PEM).
     pub key: Option<SecretRef>,
-    /// Tell operators when the certificate of the peer expires within this time.
+    /// Tell operators when the certificate of the peer expires within this time; 30d when not written.
     pub warn_before: Period,
 }
 
@@ -144,11 +144,11 @@ impl Default for Tls {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
-    /// For the connection to stand, TLS included.
+    /// For the connection to stand, TLS included; 5s when not written.
     pub connect: Period,
-    /// For the next bytes of an answer.
+    /// For the next bytes of an answer; 30s when not written.
     pub read: Period,
-    /// For a request and its answer, from beginning to end.
+    /// For a request and its answer, from beginning to end; 2m when not written.
     pub total: Period,
 }
 
@@ -173,11 +173,12 @@ pub struct Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retrying {
-    /// Repetitions of one request; 0 leaves it to the back-off of the flow.
+    /// Repetitions of one request, 2 when not written; 0 leaves it to the back-off of the flow.
     pub times: u32,
-    /// Longest wait before the first repetition; doubled for each further one. Waits are random below it.
+    /// Longest wait before the first repetition, 200ms when not written; doubled for each further one. Waits are random
+    /// below it.
     pub first: Period,
-    /// Longest wait, also when the peer asks for more: then the flow backs off instead.
+    /// Longest wait, 10s when not written. A peer that asks for more is left to the back-off of the flow.
     pub longest: Period,
 }
 
@@ -191,9 +192,9 @@ impl Default for Retrying {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Breaking {
-    /// Failures in a row, repetitions included, that open the breaker.
+    /// Failures in a row, repetitions included, that open the breaker; 5 when not written.
     pub failures: u32,
-    /// How long it stays open before one probe is let through.
+    /// How long it stays open before one probe is let through; 30s when not written.
     pub wait: Period,
 }
 

@@ -16,17 +16,17 @@ use crate::template::Template;
 #[serde(default)]
 #[schemars(extend("additionalProperties" = false))]
 pub struct Settings {
-    /// Address of the interface: `https://permits.example.org/api`.
+    /// Required. Address of the interface: `https://permits.example.org/api`.
     #[schemars(required)]
     pub base_url: Option<String>,
-    /// Path of the list, below `base_url`: `/issues.json`.
+    /// Required. Path of the list, below `base_url`: `/issues.json`.
     #[schemars(required)]
     pub path: Option<String>,
     /// Query parameters. One whose binding has no value yet (`{since}` in a first pull) is left out.
     pub query: BTreeMap<String, Template>,
     /// Further headers.
     pub headers: BTreeMap<String, String>,
-    /// `get`, or `post` for search interfaces; both only read.
+    /// `get` when not written, or `post` for search interfaces; both only read.
     pub method: Method,
     /// JSON body of a `post`, with bindings in its texts.
     #[schemars(with = "Option<Map<String, Value>>")]
@@ -41,7 +41,7 @@ pub struct Settings {
     #[schemars(with = "Option<Since>")]
     pub since: Option<Since>,
     /// Asks with `If-None-Match` or `If-Modified-Since` where the peer gave an `ETag` or `Last-Modified`, and the whole
-    /// list is one page.
+    /// list is one page; true when not written.
     pub conditional: bool,
     /// How the peer is talked to.
     #[serde(flatten)]
@@ -82,7 +82,7 @@ pub enum Method {
 pub enum Paging {
     /// By number: `{page}`, until a page is empty or `total` is reached.
     Page {
-        /// Number of the first page.
+        /// Number of the first page; 1 when not written.
         #[serde(default = "one")]
         first: u64,
         /// Records of a page: `{size}`.
@@ -123,17 +123,17 @@ fn one() -> u64 {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Detail {
-    /// Path with the id: `/issues/{id}.json`.
+    /// Required. Path with the id: `/issues/{id}.json`.
     pub path: String,
     /// Query parameters.
     pub query: BTreeMap<String, Template>,
-    /// Path of the id in a list item.
+    /// Path of the id in a list item; `id` when not written.
     pub id: String,
     /// Where the record stands in the answer: a path (JSON; the whole answer when empty) or an element (XML; the
     /// record element of the mapping when not written).
     #[schemars(with = "Option<String>")]
     pub record: Option<String>,
-    /// Details asked for at once.
+    /// Details asked for at once; 4 when not written.
     pub concurrency: usize,
 }
 
@@ -149,17 +149,17 @@ impl Default for Detail {
 pub struct Since {
     /// Path in each list item of the time or number it counts by; required unless `from = "request"`.
     pub path: Option<String>,
-    /// What `path` holds.
+    /// What `path` holds; `time` when not written.
     pub counts: Counts,
     /// Where the next pull takes up: at the highest value seen, or at the time of this request.
     pub from: Anchor,
     /// Value for the first pull; without it the first pull asks for everything.
     pub start: Option<String>,
-    /// How far back records are asked for again, each time, because they may have come late.
+    /// How far back records are asked for again, each time, because they may have come late; 5m when not written.
     pub look_back: Period,
     /// How the source writes times, where that is not RFC 3339: `%d/%m/%Y %H:%M:%S`.
     pub format: Option<String>,
-    /// Time zone of times without an offset.
+    /// Time zone of times without an offset; UTC when not written.
     pub tz: String,
     /// Leave out older items here, for interfaces that cannot.
     pub filter: bool,

@@ -7,6 +7,7 @@ pub mod conformance;
 pub mod hub;
 pub mod office;
 pub mod proxy;
+pub mod table;
 
 pub use hub::{Finished, Hub};
 pub use office::{Mood, Office};
