@@ -18,3 +18,5 @@ pub const MISSING: Code = Code("E325");
 pub const GONE: Code = Code("E326");
 /// A detail answer that holds no record, or more than one.
 pub const DETAIL: Code = Code("E327");
+/// The page a pull was to go on at is refused.
+pub const PAGE_GONE: Code = Code("E328");

@@ -12,6 +12,8 @@ mod pick;
 mod settings;
 mod source;
 mod template;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use guichet_sdk::format::Cut;
-use guichet_sdk::{Ack, Batch, Cursor, Fault, Issue, Limit, Source};
+use guichet_sdk::{Ack, Batch, Cursor, Fault, FaultKind, Issue, Limit, Source};
 
 use crate::client::{Loaded, Peer};
 use crate::codes;
@@ -20,6 +20,8 @@ pub struct List {
     stands: Option<Option<Cursor>>,
     standing: Standing,
     page: Option<Open>,
+    /// It goes on at a page of an earlier connection.
+    resumed: bool,
 }
 
 /// A page from which records are taken.
@@ -32,7 +34,7 @@ struct Open {
 impl List {
     /// A source that reads a list.
     pub fn new(peer: Peer) -> Self {
-        List { peer, stands: None, standing: Standing::default(), page: None }
+        List { peer, stands: None, standing: Standing::default(), page: None, resumed: false }
     }
 
     /// Goes back to a cursor; tells of one that is not ours.
@@ -40,6 +42,7 @@ impl List {
         let read = after.map(Standing::read);
         (self.page, self.stands) = (None, Some(after.cloned()));
         self.standing = read.clone().flatten().unwrap_or_default();
+        self.resumed = self.standing.run.is_some();
         (read == Some(None)).then(|| {
             Issue::warning(
                 codes::CURSOR,
@@ -50,11 +53,20 @@ impl List {
     }
 
     /// Makes sure that a page is open; false when the list has not changed.
-    async fn turn(&mut self) -> Result<bool, Fault> {
+    async fn turn(&mut self, notices: &mut Vec<Issue>) -> Result<bool, Fault> {
         if self.page.is_some() {
             return Ok(true);
         }
-        let Some(loaded) = self.peer.page(&self.standing).await? else { return Ok(false) };
+        let loaded = match self.peer.page(&self.standing).await {
+            Err(fault) if self.resumed && fault.kind == FaultKind::Refused => {
+                notices.push(page_gone());
+                (self.standing.run, self.resumed) = (None, false);
+                self.peer.page(&self.standing).await?
+            }
+            loaded => loaded?,
+        };
+        let Some(loaded) = loaded else { return Ok(false) };
+        self.resumed = false;
         let counted = loaded.run.given.as_ref().filter(|(_, digest)| *digest == loaded.page.digest);
         // a page that is another one now is given again from its first item
         let given = counted.map_or(0, |(given, _)| usize::try_from(*given).unwrap_or(0)).min(loaded.page.items.len());
@@ -135,6 +147,15 @@ impl List {
     }
 }
 
+/// Cursors and addresses of pages expire, and a pull that was broken off would never get on.
+fn page_gone() -> Issue {
+    Issue::warning(
+        codes::PAGE_GONE,
+        "the page this pull was to go on at is gone; the list is read again from its start",
+    )
+    .hint("nothing to do: records that were taken before are not applied twice")
+}
+
 fn missing(read: u64, total: Option<u64>) -> Option<Issue> {
     let total = total.filter(|total| read < *total)?;
     let message = format!("the peer says that there are {total} records, and gave {read}");
@@ -150,7 +171,7 @@ impl Source for List {
         if self.stands.as_ref().map(Option::as_ref) != Some(after) {
             batch.notices.extend(self.rewind(after));
         }
-        let changed = self.turn().await?;
+        let changed = self.turn(&mut batch.notices).await?;
         batch.notices.extend(self.peer.notices());
         let Some(open) = self.page.as_ref().filter(|_| changed) else {
             return Ok(Batch { caught_up: true, ..batch });

@@ -233,3 +233,13 @@ async fn fewer_records_than_the_peer_says_are_told() {
     .await;
     assert_eq!(codes(&hub), ["E325"]);
 }
+
+#[tokio::test]
+async fn a_page_that_is_gone_after_a_restart_starts_the_pull_again() {
+    let office = office(5).await;
+    let run = json!({ "start": "2026-11-24T12:00:00Z", "read": 2, "pages": 1, "at": { "url": "/gone?cursor=x" } });
+    let cursor = guichet_sdk::Cursor(json!({ "run": run }).to_string());
+    let mut hub = Hub { cursor: Some(cursor), ..Hub::default() };
+    drain(&mut hub, &flow(&office, json!({ "query": { "size": 2 }, "page": { "by": "link" } })), 100).await;
+    assert_eq!((keys(&hub), codes(&hub)), (numbers(1..=5), vec!["E328"]));
+}

@@ -154,6 +154,7 @@ pages! {
     "E325"
     "E326"
     "E327"
+    "E328"
 }
 
 /// The page of a code; `None` for a code that does not exist.
