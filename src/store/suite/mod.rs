@@ -46,6 +46,7 @@ macro_rules! store_suite {
             i3_any_permutation_and_duplication_gives_byte_equal_documents_by_time
             i3_any_permutation_and_duplication_gives_byte_equal_documents_by_snapshot
             repetition_gives_byte_equal_documents_by_arrival
+            replaying_the_kept_records_gives_the_live_state
             a_late_update_enters_the_history_and_never_moves_the_head
             exports_end_with_the_newest_one_in_any_order
             a_known_record_still_moves_its_case_back
