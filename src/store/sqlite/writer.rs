@@ -19,7 +19,7 @@ use crate::store::StoreFault;
 /// Jobs that may wait; beyond it, callers wait and pull nothing more (P7).
 pub(super) const WAITING_JOBS: usize = 256;
 /// Pages of the write-ahead log after which its content moves into the database, between two groups.
-const CHECKPOINT_PAGES: i64 = 4_000;
+const CHECKPOINT_PAGES: i64 = 32_000;
 /// After so long without work the log is emptied.
 const IDLE: Duration = Duration::from_secs(2);
 
