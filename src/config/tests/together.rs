@@ -43,7 +43,7 @@ fn a_whole_project_is_ready_to_run() {
     let project = project.unwrap();
     let flow = &project.flows[0];
     assert_eq!((flow.name.to_string().as_str(), &*flow.mapping.stamp), ("permits/dossiers", "permit@1"));
-    assert_eq!((flow.batch_records, flow.batch_bytes, flow.contract.max_age), (4000, 3 << 20, 86_400_000_000));
+    assert_eq!((flow.batch_records, flow.batch_bytes, flow.contract.max_age), (4000, 2 << 20, 86_400_000_000));
     assert!(project.services.contains_key("permit") && project.sources.contains_key("permits"));
 }
 

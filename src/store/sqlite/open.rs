@@ -14,7 +14,7 @@ const SQLITE_AT_LEAST: i32 = 3_051_003;
 /// "Guic", so that `file` and this program tell our databases from others.
 pub(super) const APPLICATION_ID: i32 = 0x4775_6963;
 /// Page cache of the writer, KiB: it keeps the inner pages of every index in reach.
-const WRITER_CACHE_KIB: i32 = 64 * 1024;
+const WRITER_CACHE_KIB: i32 = 48 * 1024;
 /// Page cache of one reader, KiB.
 const READER_CACHE_KIB: i32 = 4 * 1024;
 /// Prepared statements kept by a connection.
