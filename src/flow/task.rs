@@ -111,7 +111,7 @@ impl Task {
     async fn open(&self) -> Result<Box<dyn Source>, Fault> {
         let memory = self.route.store.memory(self.route.row);
         let opening = tokio::time::timeout(OPEN_WAIT, self.route.plan.open(memory));
-        let Connection { source, probe } = opening.await.map_err(|_| faults::slow_to_open())??;
+        let Connection { source, sink: _, probe } = opening.await.map_err(|_| faults::slow_to_open())??;
         if self.trouble.failures > 0 {
             // Half open: one question decides before records are asked for.
             probe.probe().await?;

@@ -50,7 +50,7 @@ struct FilesPlan(Arc<Intake>);
 #[async_trait]
 impl Plan for FilesPlan {
     fn capability(&self) -> Capability {
-        Capability { pull: true, wakes: true, replays: true }
+        Capability { pull: true, wakes: true, replays: true, ..Capability::default() }
     }
 
     fn claims(&self) -> Vec<Claim> {
@@ -66,6 +66,6 @@ impl Plan for FilesPlan {
         let files = opened
             .await
             .unwrap_or_else(|error| Err(Fault::new(FaultKind::Environment, codes::STOPPED, error.to_string())))?;
-        Ok(Connection { source: Some(Box::new(files)), probe: Box::new(FolderProbe(self.0.clone())) })
+        Ok(Connection { source: Some(Box::new(files)), sink: None, probe: Box::new(FolderProbe(self.0.clone())) })
     }
 }

@@ -62,7 +62,7 @@ struct RestPlan {
 #[async_trait]
 impl Plan for RestPlan {
     fn capability(&self) -> Capability {
-        Capability { pull: true, wakes: false, replays: true }
+        Capability { pull: true, wakes: false, replays: true, ..Capability::default() }
     }
 
     /// A list can be read by any number of flows; two that ask the very same are a mistake.
@@ -72,7 +72,7 @@ impl Plan for RestPlan {
 
     async fn open(&self, _: Arc<dyn Memory>) -> Result<Connection, Fault> {
         let open = || Peer::open(self.intake.clone(), self.room.clone());
-        Ok(Connection { source: Some(Box::new(List::new(open()?))), probe: Box::new(ListProbe(open()?)) })
+        Ok(Connection { source: Some(Box::new(List::new(open()?))), sink: None, probe: Box::new(ListProbe(open()?)) })
     }
 
     fn breaker(&self) -> Option<Arc<dyn BreakerView>> {

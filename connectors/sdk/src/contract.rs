@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::fault::Fault;
 use crate::format::Format;
 use crate::issue::{Code, Issue};
+use crate::outbound::{Sink, VerbCapability};
 use crate::record::{Digest, Record};
 
 /// Where a flow stands in its source: opaque JSON text of the connector, committed with the records it covers.
@@ -29,6 +30,8 @@ pub struct Capability {
     pub wakes: bool,
     /// Its records can be asked for again (a folder can, a queue cannot).
     pub replays: bool,
+    /// The verbs it can carry out, by name (`submit`), as its settings say.
+    pub commands: BTreeMap<String, VerbCapability>,
 }
 
 /// Something only one flow may use (`folder:/data/in#*.csv`, `queue:aid`), so that `check` refuses two drains of one queue.
@@ -67,7 +70,7 @@ pub trait Plan: Send + Sync {
     fn capability(&self) -> Capability;
     /// What it needs for itself.
     fn claims(&self) -> Vec<Claim>;
-    /// Touches the world.
+    /// Touches the world, and takes nothing from it yet: a flow and the dispatch of commands each open for themselves.
     async fn open(&self, memory: Arc<dyn Memory>) -> Result<Connection, Fault>;
     /// The circuit breaker in front of its peer, where it has one: read at any time, also while nothing is open.
     fn breaker(&self) -> Option<Arc<dyn BreakerView>> {
@@ -116,6 +119,8 @@ pub trait Memory: Send + Sync {
 pub struct Connection {
     /// Records in.
     pub source: Option<Box<dyn Source>>,
+    /// Commands out: where `Capability::commands` is not empty.
+    pub sink: Option<Box<dyn Sink>>,
     /// A question that shows whether the peer is there.
     pub probe: Box<dyn Probe>,
 }

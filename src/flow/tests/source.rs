@@ -55,7 +55,7 @@ pub struct OfficePlan(pub Arc<Office>);
 #[async_trait]
 impl Plan for OfficePlan {
     fn capability(&self) -> Capability {
-        Capability { pull: true, wakes: true, replays: true }
+        Capability { pull: true, wakes: true, replays: true, ..Capability::default() }
     }
     fn claims(&self) -> Vec<Claim> {
         Vec::new()
@@ -63,7 +63,7 @@ impl Plan for OfficePlan {
     async fn open(&self, _: Arc<dyn Memory>) -> Result<Connection, Fault> {
         *self.0.opened.lock().unwrap() += 1;
         let source = Some(Box::new(OfficeSource(self.0.clone())) as Box<dyn Source>);
-        Ok(Connection { source, probe: Box::new(Open) })
+        Ok(Connection { source, sink: None, probe: Box::new(Open) })
     }
 }
 
