@@ -155,6 +155,8 @@ pages! {
     "E326"
     "E327"
     "E328"
+    "E340"
+    "E341"
 }
 
 /// The page of a code; `None` for a code that does not exist.

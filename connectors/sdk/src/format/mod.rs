@@ -24,9 +24,11 @@ mod xml_cut;
 mod xml_scan;
 mod xml_scope;
 mod xml_tree;
+mod xml_walk;
 
 pub use framer::{Cut, Framer, Mark};
 pub use reader::Reader;
+pub use xml_walk::{Element, Event, Property, Walk, place, text_of};
 
 /// Limits of what a record may hold (defaults of `reliability.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod fixed;
 mod json;
 mod properties;
 mod real;
+mod walk;
 mod xml;
 
 use std::fmt::Write;
