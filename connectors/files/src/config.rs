@@ -15,32 +15,34 @@ use crate::stream::Limits;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Folder in which the source drops its files, relative to the project. Subfolders are not read.
+    /// Required. Folder in which the source drops its files, relative to the project. Subfolders are not read.
     #[schemars(required)]
     pub folder: Option<String>,
-    /// Names of the files to take; `*` is any text, `?` one character. Names that start with a dot are left alone.
+    /// Names of the files to take, every one when not written; `*` is any text, `?` one character. Names that start with
+    /// a dot are left alone.
     pub pattern: String,
-    /// A file is taken when its size and time have not changed for this long.
+    /// A file is taken when its size and time have not changed for this long; 2s when not written.
     pub settle: Period,
     /// A file is taken as soon as a file of the same name with this suffix exists (`.done`), instead of `settle`.
     #[schemars(with = "Option<String>")]
     pub ready: Option<String>,
-    /// Where finished files go, relative to `folder`.
+    /// Where finished files go, relative to `folder`; `done` when not written.
     pub done: String,
-    /// Where files go of which nothing, or not everything, could be read, relative to `folder`.
+    /// Where files go of which nothing, or not everything, could be read, relative to `folder`; `failed` when not written.
     pub failed: String,
-    /// Leave files where they are (a read-only share); their digests tell which were processed.
+    /// Leave files where they are (a read-only share); their digests tell which were processed. False when not written.
     pub keep: bool,
-    /// Order in which files are read.
+    /// Order in which files are read; `name` when not written.
     pub order: Order,
     /// Where the number of an export stands in the file name, as `export-{number}.csv`.
     #[schemars(with = "Option<String>")]
     pub export_number: Option<String>,
-    /// How often the folder is looked at where the system does not tell of new files (network shares).
+    /// How often the folder is looked at where the system does not tell of new files (network shares); 30s when not
+    /// written.
     pub poll: Period,
-    /// Largest file, unpacked.
+    /// Largest file, unpacked; 2 GiB when not written.
     pub max_size: Size,
-    /// A packed file may unpack to this many times its size (from 1 MiB on).
+    /// A packed file may unpack to this many times its size (from 1 MiB on); 100 when not written.
     pub max_ratio: u64,
 }
 
