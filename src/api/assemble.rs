@@ -14,7 +14,7 @@ use super::sources::{self, SourcesView};
 use super::state::Desk;
 use super::wording::Situation;
 use crate::ledger::{CaseBody, StaffBody, StatusBody};
-use crate::model::{Freshness, rfc3339};
+use crate::model::Freshness;
 use crate::store::CaseDocument;
 
 /// A case as answered. Never built: it describes what [`Writer::case`] concatenates, for the OpenAPI document.
@@ -91,13 +91,8 @@ impl Writer<'_> {
         if self.staff {
             members(out, &document.staff);
         }
-        let (changed_at, observed_at) = (rfc3339(document.changed_at), rfc3339(document.observed_at));
-        for part in ["\"revision\":", &document.revision.to_string(), ",\"changed_at\":\"", &changed_at] {
-            out.extend(part.as_bytes());
-        }
-        for part in ["\",\"observed_at\":\"", &observed_at, "\",\"sources\":["] {
-            out.extend(part.as_bytes());
-        }
+        members(out, &document.stamp);
+        out.extend(b"\"sources\":[");
         for (n, source) in document.sources.iter().enumerate() {
             if n > 0 {
                 out.push(b',');

@@ -207,6 +207,8 @@ pub struct CaseDocument {
     pub status: Box<str>,
     /// JSON object (`ledger::StaffBody`) only staff reads.
     pub staff: Box<str>,
+    /// JSON object of the revision and the two times, written once however often the case is read.
+    pub stamp: Box<str>,
 }
 
 /// One entry of the change feed.

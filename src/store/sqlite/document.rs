@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::case::Case;
 use super::flows::Flows;
 use crate::ledger::{self, Entry, Folded};
-use crate::model::{CaseRow, Outcome, Phase, Seal, WaitingOn};
+use crate::model::{CaseRow, Outcome, Phase, Seal, WaitingOn, rfc3339};
 use crate::store::{CaseDocument, StoreFault};
 
 /// Columns of a document, in the order [`read`] expects.
@@ -145,10 +145,11 @@ pub(super) fn revision(connection: &Connection, case: CaseRow) -> rusqlite::Resu
 fn read(row: &Row<'_>, flows: &Flows, seal: Seal) -> rusqlite::Result<CaseDocument> {
     let case = CaseRow(row.get(0)?);
     let source = flows.source(row.get(5)?);
+    let (revision, changed_at, observed_at) = (row.get(4)?, row.get(2)?, row.get(3)?);
     Ok(CaseDocument {
         row: case,
         id: seal.case_id(case, row.get::<_, i64>(1)? / 1000),
-        revision: row.get(4)?,
+        revision,
         // The identity of a case begins with its source: nobody else can have spoken about it.
         sources: vec![source.clone()],
         source,
@@ -158,12 +159,18 @@ fn read(row: &Row<'_>, flows: &Flows, seal: Seal) -> rusqlite::Result<CaseDocume
         waiting_on: row.get::<_, Option<u8>>(7)?.and_then(WaitingOn::at),
         outcome: row.get::<_, Option<u8>>(8)?.and_then(Outcome::at),
         source_code: row.get(11)?,
-        changed_at: row.get(2)?,
-        observed_at: row.get(3)?,
+        changed_at,
+        observed_at,
         body: row.get(12)?,
         status: row.get(13)?,
         staff: row.get(14)?,
+        stamp: stamp(revision, changed_at, observed_at),
     })
+}
+
+fn stamp(revision: i64, changed_at: i64, observed_at: i64) -> Box<str> {
+    let (changed_at, observed_at) = (rfc3339(changed_at), rfc3339(observed_at));
+    format!("{{\"revision\":{revision},\"changed_at\":\"{changed_at}\",\"observed_at\":\"{observed_at}\"}}").into()
 }
 
 fn json(part: &impl Serialize) -> Result<String, StoreFault> {

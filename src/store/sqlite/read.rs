@@ -42,10 +42,11 @@ impl Readers {
     /// Reads several things as they stood at one moment.
     pub(super) fn at_once<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreFault>) -> Result<T, StoreFault> {
         self.read(|connection| {
-            let moment = connection.unchecked_transaction()?;
-            let found = read(connection)?;
-            moment.commit()?;
-            Ok(found)
+            // kept statements: parsing `BEGIN` anew would cost a short read a tenth of its time
+            connection.prepare_cached("BEGIN")?.execute([])?;
+            let found = read(connection);
+            connection.prepare_cached("COMMIT")?.execute([])?;
+            found
         })
     }
 

@@ -93,6 +93,7 @@ mod tests {
             body: "{}".into(),
             status: "{}".into(),
             staff: "{}".into(),
+            stamp: "{}".into(),
         })
     }
 
