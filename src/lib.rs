@@ -14,5 +14,6 @@ pub mod flow;
 pub mod ledger;
 pub mod mapping;
 pub mod model;
+pub mod notify;
 pub mod store;
 pub mod telemetry;

@@ -59,12 +59,7 @@ fn feed(hub: &Hub) -> Vec<i64> {
         if changes.is_empty() {
             return seen;
         }
-        let position = |change: &serde_json::Value| {
-            change["seq"]
-                .as_i64()
-                .or_else(|| change["seq"].as_str()?.parse().ok())
-                .unwrap_or_else(|| panic!("{change}"))
-        };
+        let position = |change: &serde_json::Value| change["seq"].as_i64().unwrap_or_else(|| panic!("{change}"));
         seen.extend(changes.iter().map(position));
     }
 }

@@ -6,13 +6,14 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::assemble::answer;
 use super::auth::{Caller, FrontOffice};
 use super::parameters::{Asked, limit, parameters};
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use super::state::Desk;
-use crate::model::{ChangeKind, Phase, Seal, rfc3339};
+use crate::notify::ChangeBody;
 use crate::store::Change;
 
 /// Changes looked at for one page: a narrow scope gets a short page and a `next` that moves on, never a long wait.
@@ -21,8 +22,8 @@ const SCANNED: usize = 2_000;
 parameters! {
     /// Which changes.
     pub struct ChangesAsked {
-        /// Those after this one; 0 = from the beginning.
-        after: Option<i64>,
+        /// Those after this one: the `id` of a change, or the `next` of a page; absent or 0 = from the beginning.
+        after: Option<String>,
         /// Changes per page, 1 to 200 (50).
         limit: Option<usize>,
     }
@@ -33,60 +34,11 @@ parameters! {
 #[schema(as = Changes)]
 pub struct ChangesAnswer {
     /// In the order of their commit.
-    pub changes: Vec<ChangeAnswer>,
-    /// Where to go on: `after` of the next page. Counts changes outside the scope too.
-    pub next: i64,
+    pub changes: Vec<ChangeBody>,
+    /// Where to go on: `after` of the next page.
+    pub next: String,
     /// Whether more may already be there.
     pub more: bool,
-}
-
-/// A change.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Change)]
-pub struct ChangeAnswer {
-    /// Position in the feed.
-    pub seq: i64,
-    /// What changed.
-    pub kind: ChangeKind,
-    /// When it was committed.
-    pub at: String,
-    /// The source it comes from.
-    pub source: Arc<str>,
-    /// The case; absent for changes about a source.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub case: Option<ChangedCaseAnswer>,
-}
-
-/// The case of a change: thin on purpose, the rest is read with the reader's own scope.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ChangedCase)]
-pub struct ChangedCaseAnswer {
-    /// Id.
-    pub id: String,
-    /// Reference.
-    pub reference: String,
-    /// Revision the change made.
-    pub revision: i64,
-    /// Service.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub service: Option<Arc<str>>,
-    /// Phase after the change.
-    pub phase: Phase,
-}
-
-impl ChangeAnswer {
-    /// A change as answered.
-    pub fn of(seal: Seal, change: &Change) -> Self {
-        let case = change.case.as_ref().map(|case| ChangedCaseAnswer {
-            id: case.id.to_string(),
-            reference: seal.reference(case.row),
-            revision: case.revision,
-            service: case.service.clone(),
-            phase: case.phase,
-        });
-        let (seq, kind, at, source) = (change.seq, change.kind, rfc3339(change.at), change.source.clone());
-        ChangeAnswer { seq, kind, at, source, case }
-    }
 }
 
 /// Whether a change is within a caller's scope; how sources stand concerns everyone.
@@ -103,7 +55,7 @@ pub async fn list(
     Asked(asked): Asked<ChangesAsked>,
 ) -> Result<Response, Problem> {
     let limit = limit(asked.limit)?;
-    let mut next = asked.after.unwrap_or(0).max(0);
+    let mut next = asked.after.as_deref().map_or(Ok(0), |after| place(&desk, &caller, after))?;
     let mut changes = Vec::new();
     let mut more = true;
     let mut scanned = 0;
@@ -118,9 +70,31 @@ pub async fn list(
             next = change.seq;
             scanned += 1;
             if visible(&caller, change) {
-                changes.push(ChangeAnswer::of(desk.seal, change));
+                let seq = caller.client.scopes.ops.then_some(change.seq);
+                changes.push(ChangeBody { seq, ..ChangeBody::of(desk.seal, change) });
             }
         }
     }
-    answer(&ChangesAnswer { changes, next, more })
+    answer(&ChangesAnswer { changes, next: mark(&desk, next), more })
+}
+
+/// A place in the feed as clients know it. Another one each time, so that it does not tell whether something happened
+/// outside their scope.
+pub fn mark(desk: &Desk, position: i64) -> String {
+    desk.seal.change_id(position, desk.now() / 1000).to_string()
+}
+
+/// Reads a place back; operators may also name a position.
+pub fn place(desk: &Desk, caller: &Caller, text: &str) -> Result<i64, Problem> {
+    let known = match text.trim() {
+        "0" => Some(0),
+        number if caller.client.scopes.ops && number.len() < 19 && number.bytes().all(|b| b.is_ascii_digit()) => {
+            number.parse().ok()
+        }
+        id => Uuid::try_parse(id).ok().and_then(|id| desk.seal.read_change_id(id)),
+    };
+    known.ok_or_else(|| {
+        Problem::new(Kind::CursorInvalid, "this is not a place in the change feed of this hub")
+            .hint("give the `id` of the last change received, the `next` of the last page, or 0 for the beginning")
+    })
 }

@@ -23,7 +23,6 @@ mod document;
 mod edge;
 mod etag;
 mod explain;
-mod feed;
 mod health;
 mod language;
 mod metrics;

@@ -8,11 +8,11 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Api;
 use super::auth::Caller;
-use super::feed::Feed;
 use super::sources::SourcesView;
 use super::wording::Phrases;
 use crate::config::Server;
 use crate::model::Seal;
+use crate::notify::Feed;
 
 /// How long a view of the sources stands while the board does not change, microseconds: freshness also moves by itself.
 const VIEW_AGE: i64 = 1_000_000;

@@ -13,10 +13,11 @@ use axum::response::Response;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::auth::{Caller, FrontOffice};
-use super::changes::visible;
+use super::changes::{mark, place, visible};
 use super::parameters::{Asked, parameters};
 use super::problem::{Kind, Problem, ProblemBody};
 use super::state::Desk;
+use crate::notify::KEPT;
 
 /// Pause between two signs of life. Each one moves the listener's `Last-Event-ID` past changes outside its scope.
 const BEAT: Duration = Duration::from_secs(15);
@@ -25,16 +26,17 @@ parameters! {
     /// Where the stream starts.
     pub struct StreamAsked {
         /// Changes after this one (the header `Last-Event-ID` wins); absent = from now on.
-        after: Option<i64>,
+        after: Option<String>,
     }
 }
 
 /// Changes as they happen (server-sent events)
 ///
-/// `id` is the position in the feed, `event` the kind, `data` a change as in `/v1/changes`. Reconnect with
-/// `Last-Event-ID` to go on without a gap.
+/// `id` is that of the change, `event` its kind, `data` a change as in `/v1/changes`. Reconnect with `Last-Event-ID` to
+/// go on without a gap. A listener that reads so slowly that it falls far behind gets the event `stream.dropped` with the
+/// reason, and its stream ends.
 #[utoipa::path(get, path = "/v1/changes/stream", operation_id = "stream_changes", tag = "changes",
-    params(StreamAsked, ("last-event-id" = Option<i64>, Header, description = "Go on after this change")),
+    params(StreamAsked, ("last-event-id" = Option<String>, Header, description = "Go on after this change")),
     responses(
         (status = 200, content_type = "text/event-stream", body = String),
         (status = 503, body = ProblemBody<'static>, content_type = "application/problem+json"),
@@ -48,9 +50,12 @@ pub async fn listen(
     let full = || Problem::new(Kind::Busy, "every event stream of this hub is taken").retry_after(15);
     let permit = desk.streams.clone().try_acquire_owned().map_err(|_| full())?;
     let top = desk.feed.watch();
-    let after = resume(&headers)?.or(asked.after).unwrap_or_else(|| *top.borrow());
+    let after = match resume(&headers)?.or(asked.after.as_deref()) {
+        Some(after) => place(&desk, &caller, after)?,
+        None => *top.borrow(),
+    };
     let draining = desk.draining.subscribe();
-    let listener = Listener { desk, caller, top, draining, at: after.max(0), told: -1, _permit: permit };
+    let listener = Listener { desk, caller, top, draining, at: after, stage: Stage::New, _permit: permit };
     let events = futures_util::stream::unfold(listener, |mut listener| async move {
         let chunk = listener.next().await?;
         Some((Ok::<Bytes, Infallible>(chunk), listener))
@@ -63,11 +68,10 @@ pub async fn listen(
     Ok(response)
 }
 
-fn resume(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+fn resume(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(last) = headers.get("last-event-id") else { return Ok(None) };
-    let read = last.to_str().ok().and_then(|text| text.trim().parse().ok());
-    read.map(Some).ok_or_else(|| {
-        Problem::new(Kind::RequestInvalid, "`last-event-id` is not a position of this feed")
+    last.to_str().map(Some).map_err(|_| {
+        Problem::new(Kind::RequestInvalid, "`last-event-id` is not a place in this feed")
             .hint("send the `id` of the last event received")
     })
 }
@@ -80,27 +84,45 @@ struct Listener {
     draining: watch::Receiver<bool>,
     /// Looked at so far.
     at: i64,
-    /// Position the client knows of.
-    told: i64,
+    stage: Stage,
     _permit: OwnedSemaphorePermit,
+}
+
+/// What a listener has seen of the feed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing yet.
+    New,
+    /// It reads what it missed while it was away, however much.
+    Resuming,
+    /// It has been at the end of the feed: from now on it keeps up, or goes.
+    Following,
+    /// It was told that it goes.
+    Dropped,
 }
 
 impl Listener {
     /// What is sent next; `None` ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
-        if self.told < 0 {
+        if self.stage == Stage::New {
+            self.stage = Stage::Resuming;
             return Some(self.beat());
         }
         loop {
-            if *self.draining.borrow_and_update() {
+            if *self.draining.borrow_and_update() || self.stage == Stage::Dropped {
                 return None;
             }
-            if *self.top.borrow_and_update() > self.at {
+            let behind = *self.top.borrow_and_update() - self.at;
+            if self.stage == Stage::Following && behind > KEPT as i64 {
+                return Some(self.drop_slow(behind));
+            }
+            if behind > 0 {
                 if let Some(events) = self.events().await? {
                     return Some(events);
                 }
                 continue;
             }
+            self.stage = Stage::Following;
             tokio::select! {
                 moved = self.top.changed() => moved.ok()?,
                 stopping = self.draining.changed() => stopping.ok()?,
@@ -123,17 +145,20 @@ impl Listener {
         let mut frames = String::new();
         for event in events.iter().filter(|event| visible(&self.caller, &event.change)) {
             frames.push_str(&event.frame);
-            self.told = event.change.seq;
         }
         Some((!frames.is_empty()).then(|| Bytes::from(frames)))
     }
 
-    /// A sign of life: a comment, and the position reached.
-    fn beat(&mut self) -> Bytes {
-        if self.told == self.at {
-            return Bytes::from_static(b":\n\n");
-        }
-        self.told = self.at;
-        Bytes::from(format!(":\nid: {}\n\n", self.at))
+    /// A sign of life: a comment, and the place reached. Another one each time, whether something happened or not.
+    fn beat(&self) -> Bytes {
+        Bytes::from(format!(":\nid: {}\n\n", mark(&self.desk, self.at)))
+    }
+
+    /// The last event of a listener that does not keep up: nothing is buffered for it.
+    fn drop_slow(&mut self, behind: i64) -> Bytes {
+        self.stage = Stage::Dropped;
+        tracing::warn!(client = self.caller.client.name, behind, "an event stream was dropped: its reader is too slow");
+        let reason = "the stream was read too slowly and fell behind; reconnect with `last-event-id`";
+        Bytes::from(format!("event: stream.dropped\ndata: {{\"reason\":\"{reason}\"}}\n\n"))
     }
 }

@@ -15,6 +15,7 @@ mod party;
 mod reference;
 mod service;
 mod status;
+mod subscription;
 mod update;
 
 pub use change::*;
@@ -26,4 +27,5 @@ pub use party::*;
 pub use reference::*;
 pub use service::*;
 pub use status::*;
+pub use subscription::*;
 pub use update::*;

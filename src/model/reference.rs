@@ -55,6 +55,22 @@ impl Seal {
         (self.case_id(case, (bits >> 80) as i64) == id).then_some(case)
     }
 
+    /// The id of a place in the change feed at a time: a UUIDv7 whose random bits are the sealed position and a check.
+    /// The time is part of the key, so that two ids tell nothing about how many changes lie between them, not even
+    /// whether any does.
+    pub fn change_id(self, position: i64, millis: i64) -> Uuid {
+        self.of_feed(millis).case_id(CaseRow(position), millis)
+    }
+
+    /// The position of an id made by this store.
+    pub fn read_change_id(self, id: Uuid) -> Option<i64> {
+        self.of_feed((id.as_u128() >> 80) as i64).read_case_id(id).map(|row| row.0)
+    }
+
+    fn of_feed(self, millis: i64) -> Seal {
+        Seal(mix(self.0 ^ mix(0x6665_6564 ^ (millis & 0xffff_ffff_ffff) as u64)))
+    }
+
     /// Thirty-four bits that only this store gives this case.
     fn check(self, case: CaseRow, created_millis: i64) -> u64 {
         mix(mix(self.0 ^ case.0 as u64) ^ created_millis as u64) >> 30
@@ -141,6 +157,18 @@ mod tests {
             prop_assume!(wrong != text);
             prop_assert_eq!(seal.read_reference(&wrong), None);
         }
+    }
+
+    #[test]
+    fn places_in_the_feed_lead_back_and_tell_no_distance() {
+        let seal = Seal(42);
+        let place = |position, millis| seal.change_id(position, millis);
+        assert_eq!(seal.read_change_id(place(7, 1_000)), Some(7));
+        assert_eq!(seal.read_case_id(place(7, 1_000)), None, "not the id of a case");
+        assert_eq!(seal.read_change_id(seal.case_id(CaseRow(7), 1_000)), None);
+        assert_eq!(Seal(43).read_change_id(place(7, 1_000)), None, "another store");
+        let low = |id: Uuid| id.as_u128() & 0xff_ffff_ffff;
+        assert_ne!(low(place(7, 1_000)), low(place(7, 1_001)), "the same place looks different each time");
     }
 
     #[test]

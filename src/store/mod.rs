@@ -15,10 +15,12 @@ use crate::model::{Audience, CaseRow, ChangeKind, FlowName, Order, Outcome, Phas
 
 mod query;
 mod sqlite;
+mod subscription;
 mod text;
 
 pub use query::*;
 pub use sqlite::{Bounds, Sqlite};
+pub use subscription::*;
 use text::fold_text;
 
 /// Physical key of a registered flow.
@@ -247,7 +249,7 @@ pub struct ChangedCase {
 
 /// What is committed is what exists.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Subscriptions {
     /// The key of this store's references and ids.
     fn seal(&self) -> Seal;
     /// Makes a flow known, or updates its order; idempotent. `epoch` counts replacements of the source's numbering.
@@ -271,8 +273,9 @@ pub trait Store: Send + Sync + 'static {
     async fn standing(&self, flow: FlowRow) -> Result<FlowStanding, StoreFault>;
     /// Pauses a flow with its reason, or resumes it (`None`).
     async fn pause(&self, flow: FlowRow, reason: Option<&str>) -> Result<(), StoreFault>;
-    /// Puts a change about a source on the feed (`source.stale`, `source.recovered`).
-    async fn announce(&self, source: &str, kind: ChangeKind, now: i64) -> Result<(), StoreFault>;
+    /// Puts a change about a source on the feed (`source.stale`, `source.recovered`), unless the feed says so already;
+    /// whether it did.
+    async fn announce(&self, source: &str, kind: ChangeKind, now: i64) -> Result<bool, StoreFault>;
 
     /// Records held back, with their reasons.
     async fn quarantine(&self, filter: &QuarantineFilter) -> Result<Vec<QuarantineEntry>, StoreFault>;

@@ -16,8 +16,10 @@ const MAY_USE: &[(&str, Option<&[&str]>)] = &[
     // checking a project compiles its mappings and states its contracts
     ("config", Some(&["mapping", "ledger", "model"])),
     ("flow", Some(&["config", "store", "ledger", "mapping", "model", "fail"])),
+    // scopes of clients come from the configuration
+    ("notify", Some(&["config", "store", "ledger", "model", "fail"])),
     // the board of flows is where their state is read; clients and bounds come from the configuration
-    ("api", Some(&["config", "flow", "store", "ledger", "mapping", "model"])),
+    ("api", Some(&["config", "flow", "notify", "store", "ledger", "mapping", "model"])),
     ("telemetry", Some(&["config", "flow", "store", "ledger", "model"])),
     // departments that drop files, and an account of what arrives: it watches the hub as an operator would
     ("demo", Some(&["config", "flow", "store", "ledger", "mapping", "model"])),

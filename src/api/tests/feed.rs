@@ -1,11 +1,12 @@
 //! The change feed: pages, and the stream that follows it.
 
 use futures_util::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Hub, NOW, bounds, update};
 use crate::config::Server;
-use crate::model::Phase;
+use crate::model::{ChangeKind, Phase};
+use crate::store::Store;
 
 /// An open stream, read event by event.
 struct Stream {
@@ -17,7 +18,7 @@ impl Stream {
     async fn open(hub: &Hub, key: &str, last: Option<i64>) -> Stream {
         let mut request = hub.request("GET", "/v1/changes/stream", key);
         if let Some(last) = last {
-            request = request.header("last-event-id", last.to_string());
+            request = request.header("last-event-id", hub.store.seal().change_id(last, 5).to_string());
         }
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
@@ -40,9 +41,16 @@ impl Stream {
         }
     }
 
-    async fn id(&mut self) -> i64 {
-        self.block().await.unwrap().strip_prefix("id: ").unwrap().split('\n').next().unwrap().parse().unwrap()
+    /// Position of the next event.
+    async fn position(&mut self, hub: &Hub) -> i64 {
+        let block = self.block().await.unwrap();
+        position(hub, block.strip_prefix("id: ").unwrap().split('\n').next().unwrap())
     }
+}
+
+/// What a place in the feed stands for.
+fn position(hub: &Hub, place: &str) -> i64 {
+    hub.store.seal().read_change_id(place.parse().unwrap()).unwrap()
 }
 
 async fn tell(hub: &Hub, key: &str, service: &str) {
@@ -60,13 +68,44 @@ async fn changes_are_paged_within_the_scope() {
     for (key, service) in [("A", "permit"), ("B", "aid"), ("C", "permit"), ("D", "aid")] {
         tell(&hub, key, service).await;
     }
+    let positions = |page: &Value| {
+        let ids = page["changes"].as_array().unwrap().iter().map(|change| change["id"].as_str().unwrap());
+        ids.map(|id| position(&hub, id)).collect::<Vec<_>>()
+    };
     let (_, page) = hub.get("/v1/changes?limit=1", "key-portal").await;
-    assert_eq!((&page["changes"][0]["seq"], &page["next"], &page["more"]), (&json!(1), &json!(1), &json!(true)));
-    let (_, page) = hub.get("/v1/changes?after=1", "key-portal").await;
-    let seqs: Vec<_> = page["changes"].as_array().unwrap().iter().map(|change| change["seq"].clone()).collect();
-    assert_eq!((seqs, &page["next"], &page["more"]), (vec![json!(3)], &json!(4), &json!(false)));
+    assert_eq!((positions(&page), &page["more"]), (vec![1], &json!(true)));
+    let next = page["next"].as_str().unwrap();
+    let (_, page) = hub.get(&format!("/v1/changes?after={next}"), "key-portal").await;
+    assert_eq!((positions(&page), &page["more"]), (vec![3], &json!(false)));
+    assert_eq!(position(&hub, page["next"].as_str().unwrap()), 4);
     assert_eq!(page["changes"][0]["kind"], "case.registered");
     assert_eq!(page["changes"][0]["case"]["service"], "permit");
+    // positions count what lies outside the scope: only operators see and use them
+    assert_eq!(page["changes"][0]["seq"], Value::Null);
+    assert_eq!(hub.get("/v1/changes?after=1", "key-portal").await.0, 400);
+    hub.store.announce("planning", ChangeKind::SourceStale, NOW).await.unwrap();
+    let (_, page) = hub.get("/v1/changes?after=2", "key-ops").await;
+    assert_eq!(page["changes"][0]["seq"], 5);
+}
+
+#[tokio::test]
+async fn what_only_staff_reads_and_what_became_confidential_is_no_news_to_others() {
+    let hub = Hub::start().await;
+    tell(&hub, "A", "permit").await;
+    let mut noted = update("A", "permit", Phase::InProgress);
+    noted.facts.handler = Some("J. Martin".into());
+    hub.tell("planning", 2, NOW, noted).await;
+    let kinds = async |key: &'static str| {
+        let (_, page) = hub.get("/v1/changes", key).await;
+        page["changes"].as_array().unwrap().iter().map(|change| change["kind"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds("key-portal").await, ["case.registered"]);
+    assert_eq!(kinds("key-desk").await, ["case.registered", "case.updated"]);
+    let mut closed = update("A", "permit", Phase::Closed);
+    closed.facts.confidentiality = Some(2);
+    hub.tell("planning", 3, NOW, closed).await;
+    assert_eq!(kinds("key-portal").await, Vec::<Value>::new());
+    assert_eq!(kinds("key-desk").await.len(), 3);
 }
 
 #[tokio::test]
@@ -77,7 +116,8 @@ async fn a_stream_tells_what_happens_within_its_scope() {
     tell(&hub, "B", "aid").await;
     tell(&hub, "C", "permit").await;
     let event = stream.block().await.unwrap();
-    assert!(event.starts_with("id: 3\nevent: case.registered\ndata: {\"seq\":3,"), "{event}");
+    let id = hub.store.seal().change_id(3, NOW / 1000);
+    assert!(event.starts_with(&format!("id: {id}\nevent: case.registered\ndata: {{\"id\":\"{id}\",")), "{event}");
 }
 
 #[tokio::test]
@@ -87,7 +127,7 @@ async fn a_stream_resumes_without_a_gap() {
     let mut stream = Stream::open(&hub, "key-portal", Some(3)).await;
     tell_many(&hub, 600..700).await;
     for expected in 4..=700 {
-        assert_eq!(stream.id().await, expected);
+        assert_eq!(stream.position(&hub).await, expected);
     }
     let response = hub.request("GET", "/v1/changes/stream", "key-portal").header("last-event-id", "x").send().await;
     assert_eq!(response.unwrap().status(), 400);
@@ -102,4 +142,32 @@ async fn streams_are_capped_and_end_on_drain() {
     drop(refused);
     hub.stop().await;
     assert_eq!(stream.block().await, None);
+}
+
+#[tokio::test]
+async fn a_listener_that_does_not_keep_up_is_dropped_with_a_reason() {
+    let hub = Hub::start().await;
+    let mut stream = Stream::open(&hub, "key-portal", None).await;
+    tell(&hub, "first", "permit").await;
+    assert_eq!(stream.position(&hub).await, 1, "it follows");
+    // far more than the sockets hold and the tail keeps, while nothing is read
+    for round in 0..20 {
+        tell_many(&hub, round * 2_000..(round + 1) * 2_000).await;
+    }
+    let mut last = 1;
+    let end = loop {
+        let block = stream.block().await.unwrap();
+        match block.strip_prefix("id: ") {
+            Some(event) => {
+                let at = position(&hub, event.split('\n').next().unwrap());
+                assert_eq!(at, last + 1, "no gap before the end");
+                last = at;
+            }
+            None => break block,
+        }
+    };
+    assert!(end.starts_with("event: stream.dropped\ndata: {\"reason\":"), "{end}");
+    assert_eq!(stream.block().await, None);
+    let mut again = Stream::open(&hub, "key-portal", Some(last)).await;
+    assert_eq!(again.position(&hub).await, last + 1, "nothing is lost by it");
 }

@@ -231,9 +231,9 @@ impl Store for MemoryStore {
         self.0.lock().unwrap().paused = reason.map(str::to_owned);
         Ok(())
     }
-    async fn announce(&self, source: &str, kind: ChangeKind, _: i64) -> Result<(), StoreFault> {
+    async fn announce(&self, source: &str, kind: ChangeKind, _: i64) -> Result<bool, StoreFault> {
         self.0.lock().unwrap().announced.push((source.to_owned(), kind));
-        Ok(())
+        Ok(true)
     }
     async fn quarantine(&self, filter: &QuarantineFilter) -> Result<Vec<QuarantineEntry>, StoreFault> {
         let state = self.0.lock().unwrap();
@@ -292,4 +292,30 @@ impl Store for MemoryStore {
         Ok(0)
     }
     async fn close(&self) {}
+}
+
+/// Nobody subscribes to a store of flows.
+#[async_trait]
+impl Subscriptions for MemoryStore {
+    fn secrets(&self) -> [u8; 32] {
+        [0; 32]
+    }
+    async fn subscribe(&self, _: &NewSubscription, _: usize) -> Result<Option<Subscription>, StoreFault> {
+        Ok(None)
+    }
+    async fn subscriptions(&self) -> Result<Vec<Subscription>, StoreFault> {
+        Ok(Vec::new())
+    }
+    async fn amend(&self, _: SubscriptionRow, _: Amendment, _: &str, _: i64) -> Result<bool, StoreFault> {
+        Ok(false)
+    }
+    async fn settle(&self, _: Settlement) -> Result<(), StoreFault> {
+        Ok(())
+    }
+    async fn deliveries(&self, _: SubscriptionRow, _: bool, _: i64, _: usize) -> Result<Vec<Delivery>, StoreFault> {
+        Ok(Vec::new())
+    }
+    async fn position_before(&self, _: i64) -> Result<i64, StoreFault> {
+        Ok(0)
+    }
 }

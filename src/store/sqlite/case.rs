@@ -16,7 +16,7 @@ use super::flows::Flow;
 use super::seen::{self, Halves};
 use super::{document, terms};
 use crate::ledger::{self, Candidate, Decision, Entry, Folded};
-use crate::model::{AssertionKind, Audience, CaseRow, CaseUpdate, MAX_CASES, OrderClass, Phase, RecordRow};
+use crate::model::{AssertionKind, CaseRow, CaseUpdate, MAX_CASES, OrderClass, Phase, RecordRow};
 use crate::store::{Ending, StoreFault};
 
 /// What became of a record's updates.
@@ -307,11 +307,10 @@ impl CaseBook {
             revision: case.revision,
             confidentiality: case.folded.facts.confidentiality.unwrap_or_default(),
             phase: claim.map_or(Phase::Unknown, |claim| claim.phase),
-            audience: claim.map_or(Audience::Public, |claim| claim.audience),
             service: case.folded.facts.service.as_deref(),
         };
-        for kind in kinds {
-            feed::append(&desk.connection, kind, &new)?;
+        for (kind, audience) in kinds {
+            feed::append(&desk.connection, kind, audience, &new)?;
         }
         Ok(())
     }

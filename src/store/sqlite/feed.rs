@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 use super::flows::Flows;
@@ -24,14 +24,17 @@ pub(super) struct NewChange<'a> {
     pub(super) confidentiality: u8,
     /// Phase after it.
     pub(super) phase: Phase,
-    /// Who may know of it.
-    pub(super) audience: Audience,
     /// Service code.
     pub(super) service: Option<&'a str>,
 }
 
 /// Appends a change about a case.
-pub(super) fn append(connection: &Connection, kind: ChangeKind, new: &NewChange<'_>) -> rusqlite::Result<()> {
+pub(super) fn append(
+    connection: &Connection,
+    kind: ChangeKind,
+    audience: Audience,
+    new: &NewChange<'_>,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO change (kind, at, source, \"case\", revision, confidentiality, phase, audience, service)
@@ -45,18 +48,28 @@ pub(super) fn append(connection: &Connection, kind: ChangeKind, new: &NewChange<
             new.revision,
             new.confidentiality,
             new.phase.index(),
-            new.audience.index(),
+            audience.index(),
             new.service,
         ])
         .map(drop)
 }
 
-/// Appends a change about a source.
-pub(super) fn announce(connection: &Connection, kind: ChangeKind, source: i64, at: i64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT INTO change (kind, at, source) VALUES (?1, ?2, ?3)")?
-        .execute(params![kind.index(), at, source])
-        .map(drop)
+/// Appends a change about a source, unless it would only repeat what the feed says last about it: once per episode,
+/// whoever asks how often, also after a restart. A source of which nothing was said counts as recovered.
+pub(super) fn announce(connection: &Connection, kind: ChangeKind, source: i64, at: i64) -> rusqlite::Result<bool> {
+    let last = connection
+        .prepare_cached("SELECT kind FROM change WHERE source = ?1 AND \"case\" IS NULL ORDER BY seq DESC LIMIT 1")?
+        .query_row([source], |row| row.get(0))
+        .optional()?;
+    if last.unwrap_or(ChangeKind::SourceRecovered.index()) == kind.index() {
+        return Ok(false);
+    }
+    connection.prepare_cached("INSERT INTO change (kind, at, source) VALUES (?1, ?2, ?3)")?.execute(params![
+        kind.index(),
+        at,
+        source
+    ])?;
+    Ok(true)
 }
 
 /// The highest position.
@@ -64,7 +77,8 @@ pub(super) fn last(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM change")?.query_row([], |row| row.get(0))
 }
 
-/// Changes after a position.
+/// Changes after a position. A case that became confidential since is as confidential as it is now: what was open once
+/// is not told again.
 pub(super) fn list(
     connection: &Connection,
     flows: &Flows,
@@ -73,8 +87,8 @@ pub(super) fn list(
     limit: usize,
 ) -> Result<Vec<Change>, StoreFault> {
     let mut statement = connection.prepare_cached(
-        "SELECT c.seq, c.kind, c.at, c.source, c.\"case\", c.revision, c.confidentiality, c.phase, c.audience, c.service,
-                k.created_at
+        "SELECT c.seq, c.kind, c.at, c.source, c.\"case\", c.revision,
+                max(c.confidentiality, coalesce(k.confidentiality, 255)), c.phase, c.audience, c.service, k.created_at
          FROM change c LEFT JOIN cases k ON k.id = c.\"case\" WHERE c.seq > ?1 ORDER BY c.seq LIMIT ?2",
     )?;
     let mut rows = statement.query(params![after, limit as i64])?;

@@ -18,6 +18,7 @@ mod read;
 mod revisions;
 mod seen;
 mod shelf;
+mod subscription;
 mod tally;
 mod terms;
 mod unit;
@@ -46,8 +47,9 @@ use self::unit::Unit;
 use self::vitals::Commits;
 use self::writer::{Grouping, Writer};
 use super::{
-    AuditEntry, CaseDocument, CasePage, CaseQuery, Change, Committed, FlowRow, FlowStanding, KeptRecord,
-    QuarantineEntry, QuarantineFilter, QuarantineRow, Ready, Store, StoreFault, Vitals, Work,
+    Amendment, AuditEntry, CaseDocument, CasePage, CaseQuery, Change, Committed, Delivery, FlowRow, FlowStanding,
+    KeptRecord, NewSubscription, QuarantineEntry, QuarantineFilter, QuarantineRow, Ready, Settlement, Store,
+    StoreFault, Subscription, SubscriptionRow, Subscriptions, Vitals, Work,
 };
 use crate::ledger::Entry;
 use crate::model::{CaseRow, ChangeKind, FlowName, Order, RecordRow, Seal};
@@ -90,6 +92,7 @@ struct Shared {
     commits: Arc<Commits>,
     seal: Seal,
     terms: TermKey,
+    secrets: [u8; 32],
 }
 
 impl Sqlite {
@@ -99,7 +102,7 @@ impl Sqlite {
         let mut connection = open::writer(path)?;
         migrate::migrate(&mut connection, path)?;
         open::make_durable(&connection, path)?;
-        let (seal, terms) = keys(&connection)?;
+        let (seal, terms, secrets) = keys(&connection)?;
         let flows = Arc::new(Flows::default());
         flows.load(&connection)?;
         let (revisions, commits) = (Arc::new(Revisions::default()), Arc::new(Commits::default()));
@@ -109,7 +112,7 @@ impl Sqlite {
         let grouping = Grouping { records: bounds.group_records, wait: bounds.group_wait };
         let writer = Writer::start(desk, grouping, commits.clone(), tell, lock)?;
         let readers = Readers::new(PathBuf::from(path), bounds.readers);
-        let shared = Arc::new(Shared { readers, flows, revisions, shelf, commits, seal, terms });
+        let shared = Arc::new(Shared { readers, flows, revisions, shelf, commits, seal, terms, secrets });
         Ok(Sqlite { writer, shared, changed })
     }
 
@@ -125,15 +128,17 @@ impl Sqlite {
 }
 
 /// The keys of a store, made from SQLite's generator (seeded by the operating system) when it is new.
-fn keys(connection: &Connection) -> Result<(Seal, TermKey), StoreFault> {
+fn keys(connection: &Connection) -> Result<(Seal, TermKey, [u8; 32]), StoreFault> {
     connection.execute(
-        "INSERT OR IGNORE INTO meta (name, value) VALUES ('seal', randomblob(8)), ('terms', randomblob(16))",
+        "INSERT OR IGNORE INTO meta (name, value)
+         VALUES ('seal', randomblob(8)), ('terms', randomblob(16)), ('secrets', randomblob(32))",
         [],
     )?;
     let key = "SELECT value FROM meta WHERE name = ?1";
     let seal = connection.query_row(key, ["seal"], |row| row.get(0))?;
     let terms = connection.query_row(key, ["terms"], |row| row.get(0))?;
-    Ok((Seal(u64::from_be_bytes(seal)), TermKey(terms)))
+    let secrets = connection.query_row(key, ["secrets"], |row| row.get(0))?;
+    Ok((Seal(u64::from_be_bytes(seal)), TermKey(terms), secrets))
 }
 
 impl From<rusqlite::Error> for StoreFault {
@@ -211,7 +216,7 @@ impl Store for Sqlite {
         self.writer.call(1, move |desk| flows::pause(&desk.connection, flow, reason.as_deref())).await
     }
 
-    async fn announce(&self, source: &str, kind: ChangeKind, now: i64) -> Result<(), StoreFault> {
+    async fn announce(&self, source: &str, kind: ChangeKind, now: i64) -> Result<bool, StoreFault> {
         let source = source.to_owned();
         self.writer
             .call(1, move |desk| {
@@ -332,6 +337,50 @@ impl Store for Sqlite {
     async fn close(&self) {
         self.shared.readers.close();
         self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl Subscriptions for Sqlite {
+    fn secrets(&self) -> [u8; 32] {
+        self.shared.secrets
+    }
+
+    async fn subscribe(&self, new: &NewSubscription, most: usize) -> Result<Option<Subscription>, StoreFault> {
+        let new = new.clone();
+        self.writer.call(1, move |desk| subscription::add(&desk.connection, &new, most)).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<Subscription>, StoreFault> {
+        self.read_aside(|shared| shared.readers.at_once(subscription::list)).await
+    }
+
+    async fn amend(&self, row: SubscriptionRow, what: Amendment, who: &str, now: i64) -> Result<bool, StoreFault> {
+        let who = who.to_owned();
+        self.writer.call(1, move |desk| subscription::amend(&desk.connection, row, what, &who, now)).await
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), StoreFault> {
+        let weight = 1 + settlement.kept.len() + settlement.done.len();
+        self.writer.call(weight, move |desk| subscription::settle(&desk.connection, &settlement)).await
+    }
+
+    async fn deliveries(
+        &self,
+        row: SubscriptionRow,
+        dead: bool,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreFault> {
+        self.read_aside(move |shared| {
+            let Shared { readers, flows, seal, .. } = shared;
+            readers.at_once(|connection| subscription::deliveries(connection, (flows, *seal), row, dead, after, limit))
+        })
+        .await
+    }
+
+    async fn position_before(&self, at: i64) -> Result<i64, StoreFault> {
+        self.shared.readers.at_once(|connection| subscription::position_before(connection, at))
     }
 }
 

@@ -78,6 +78,17 @@ pub(crate) async fn i7_the_feed_is_gap_free_and_ordered_under_concurrent_flows<S
     assert_eq!(store.changed(seen).await, seen + 1);
     let change = &store.changes(seen, 9).await.unwrap()[0];
     assert_eq!((change.kind, &*change.source, change.case.is_none()), (ChangeKind::SourceStale, "permits", true));
+    // once per episode, however often somebody says so
+    for (kind, news) in [
+        (ChangeKind::SourceStale, false),
+        (ChangeKind::SourceRecovered, true),
+        (ChangeKind::SourceRecovered, false),
+        (ChangeKind::SourceStale, true),
+    ] {
+        assert_eq!(store.announce("permits", kind, 2).await.unwrap(), news, "{kind}");
+    }
+    assert!(!store.announce("never-stale", ChangeKind::SourceRecovered, 2).await.unwrap());
+    assert_eq!(store.changed(seen).await, seen + 3);
 }
 
 pub(crate) async fn a_case_is_found_under_every_number_it_has<S: Stage>() {

@@ -9,12 +9,14 @@ mod durability;
 mod hub;
 mod intake;
 mod quarantine;
+mod subscriptions;
 
 pub(crate) use cases::*;
 pub(crate) use durability::*;
 pub(crate) use hub::*;
 pub(crate) use intake::*;
 pub(crate) use quarantine::*;
+pub(crate) use subscriptions::*;
 
 use super::{Store, StoreFault};
 
@@ -73,6 +75,10 @@ macro_rules! store_suite {
             dropped_callers_leave_a_consistent_store
             closing_finishes_what_is_under_way
             a_pause_and_its_reason_survive
+            a_subscription_keeps_its_place_and_its_deliveries
+            a_subscription_is_amended_and_every_deed_written_down
+            a_settlement_does_not_undo_what_people_changed
+            a_time_leads_to_its_place_in_the_feed
         }
     };
 }

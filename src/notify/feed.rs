@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::changes::ChangeAnswer;
+use super::body::ChangeBody;
 use crate::model::Seal;
 use crate::store::{Change, Store, StoreFault};
 
 /// Changes kept in memory.
-const KEPT: usize = 4_096;
+pub const KEPT: usize = 4_096;
 /// Changes read at once.
 pub const BATCH: usize = 256;
 /// Wait after a failure of the store.
@@ -22,16 +22,27 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub struct Event {
     /// The change.
     pub change: Change,
-    /// `id: …\nevent: …\ndata: …\n\n`.
+    /// Its id.
+    pub id: Box<str>,
+    /// As a server-sent event: `id: …\nevent: …\ndata: …\n\n`.
     pub frame: Box<str>,
+    data: usize,
 }
 
 impl Event {
     /// A change as an event.
     pub fn of(seal: Seal, change: Change) -> Self {
-        let data = serde_json::to_string(&ChangeAnswer::of(seal, &change)).unwrap_or_default();
-        let frame = format!("id: {}\nevent: {}\ndata: {data}\n\n", change.seq, change.kind);
-        Event { change, frame: frame.into() }
+        let body = ChangeBody::of(seal, &change);
+        let mut frame = format!("id: {}\nevent: {}\ndata: ", body.id, change.kind);
+        let data = frame.len();
+        frame.push_str(&serde_json::to_string(&body).unwrap_or_default());
+        frame.push_str("\n\n");
+        Event { change, id: body.id.into(), frame: frame.into(), data }
+    }
+
+    /// The change as JSON.
+    pub fn json(&self) -> &str {
+        self.frame[self.data..].trim_end()
     }
 }
 
