@@ -1,11 +1,13 @@
 //! The composition root: the only place that names concrete connectors and stores, and puts the parts together.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use guichet_files::FilesKind;
+use guichet_push::PushKind;
 use guichet_rest::RestKind;
 use guichet_sdk::Registry;
 use tokio::net::TcpListener;
@@ -44,7 +46,7 @@ pub enum AppFault {
 
 /// The connector kinds of this binary.
 pub fn registry() -> Registry {
-    Registry::new(vec![Arc::new(FilesKind), Arc::new(RestKind::default())])
+    Registry::new(vec![Arc::new(FilesKind), Arc::new(PushKind), Arc::new(RestKind::default())])
 }
 
 /// Checks a project with the connectors of this binary and the environment of this process.
@@ -91,7 +93,7 @@ impl Hub {
         Ok(routes)
     }
 
-    /// The API over this hub, for these clients.
+    /// The API over this hub, for these clients; nothing can be pushed to it yet.
     pub fn api(
         &self,
         clients: Vec<Client>,
@@ -111,6 +113,7 @@ impl Hub {
             clients,
             bounds: self.project.hub.server.clone(),
             control,
+            receptions: BTreeMap::new(),
             clock: now,
             metrics,
         }
@@ -134,6 +137,7 @@ impl Hub {
         let flows = Arc::new(flows);
         let beside = self.beside(&stop);
         let api = self.api(self.project.hub.clients.clone(), flows.clone(), Arc::new(telemetry.scrape()));
+        let api = Api { receptions: flows.receptions(), ..api };
         ready(address);
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "the hub is ready");
 

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
+use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -16,7 +17,7 @@ use uuid::Uuid;
 use super::problem::{Kind, Problem};
 use super::state::Desk;
 use crate::config::Client;
-use crate::model::{Audience, CaseRow, Seal};
+use crate::model::{Audience, CaseRow, FlowName, Seal};
 use crate::store::{CaseDocument, ChangedCase};
 
 /// A client with its rate limiter.
@@ -46,6 +47,11 @@ impl Caller {
         self.client.scopes.audience >= Audience::Staff
     }
 
+    /// Whether it may push to a flow.
+    pub fn pushes(&self, flow: &FlowName) -> bool {
+        self.client.scopes.push.iter().any(|pattern| pattern.matches(flow))
+    }
+
     /// Whether a service is within its scope; what has no service is only seen by those who see every service.
     pub fn sees_service(&self, service: Option<&str>) -> bool {
         let Some(allowed) = &self.client.scopes.services else { return true };
@@ -65,14 +71,23 @@ impl Caller {
     }
 }
 
-/// The client of a key. Every client is compared, so that the time says nothing about which one came near.
+/// The client of the `authorization` header.
 fn caller(parts: &Parts, desk: &Desk) -> Result<Option<Arc<Caller>>, Problem> {
     let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(None) };
-    let bytes = header.as_bytes();
-    let key = match bytes.split_at_checked(7) {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"bearer ") => key,
-        Some(_) | None => return Err(no_key("the `authorization` header is not of the form `Bearer KEY`")),
-    };
+    let key = bearer(header).ok_or_else(|| no_key("the `authorization` header is not of the form `Bearer KEY`"))?;
+    let caller = of_key(key, desk).ok_or_else(|| no_key("the key is not one of this hub"))?;
+    within_rate(&caller, desk)?;
+    Ok(Some(caller))
+}
+
+/// The key of `Bearer KEY`.
+pub fn bearer(header: &HeaderValue) -> Option<&[u8]> {
+    let (scheme, key) = header.as_bytes().split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(key)
+}
+
+/// The client of a key. Every client is compared, so that the time says nothing about which one came near.
+pub fn of_key(key: &[u8], desk: &Desk) -> Option<Arc<Caller>> {
     let digest: [u8; 32] = Sha256::digest(key).into();
     let mut found = None;
     for caller in &desk.callers {
@@ -80,12 +95,16 @@ fn caller(parts: &Parts, desk: &Desk) -> Result<Option<Arc<Caller>>, Problem> {
             found = Some(caller);
         }
     }
-    let caller = found.ok_or_else(|| no_key("the key is not one of this hub"))?;
+    found.cloned()
+}
+
+/// Counts a request of a client; refuses what goes beyond its rate.
+pub fn within_rate(caller: &Caller, desk: &Desk) -> Result<(), Problem> {
     if caller.limiter.as_ref().is_some_and(|limiter| limiter.check().is_err()) {
         let detail = format!("this client may make {} requests per second", desk.bounds().rate);
         return Err(Problem::new(Kind::RateExceeded, detail).retry_after(1));
     }
-    Ok(Some(caller.clone()))
+    Ok(())
 }
 
 fn no_key(detail: &'static str) -> Problem {

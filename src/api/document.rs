@@ -26,6 +26,7 @@ const TAGS: &[(&str, &str)] = &[
     ("changes", "What changed, as pages and as a stream"),
     ("services", "The catalogue of public services"),
     ("sources", "How far the back offices can be relied upon now"),
+    ("inbound", "For back offices that push their records"),
     ("ops", "For those who run the hub"),
     ("health", "The process itself, and this document"),
 ];
@@ -45,9 +46,10 @@ pub fn preamble() -> OpenApi {
     info.license = Some(licence);
     let tags = TAGS.iter().map(|(name, about)| TagBuilder::new().name(*name).description(Some(*about)).build());
     let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let basic = SecurityScheme::Http(Http::new(HttpAuthScheme::Basic));
     OpenApiBuilder::new()
         .info(info)
-        .components(Some(ComponentsBuilder::new().security_scheme("key", key).build()))
+        .components(Some(ComponentsBuilder::new().security_scheme("key", key).security_scheme("basic", basic).build()))
         .tags(Some(tags))
         .security(Some([SecurityRequirement::new("key", Vec::<String>::new())]))
         .build()

@@ -2,15 +2,16 @@
 //!
 //! `router.rs` lists every route with who may use it; one file per noun. Handlers reach a case only through the
 //! extractors of `auth`, so that what lies outside a client's scope answers exactly like what does not exist (I10).
-//! Answers are concatenated from what the store assembled; nothing is parsed on the way out. No back office is ever
+//! Answers are concatenated from what the store assembled; nothing is parsed on the way out. What is pushed is handed to
+//! `flow`, which commits it before anything is answered. No back office is ever
 //! called inside a request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::{Client, Server};
-use crate::flow::{Board, FlowControl};
-use crate::model::{Service, Texts};
+use crate::flow::{Board, FlowControl, Reception};
+use crate::model::{FlowName, Service, Texts};
 use crate::store::Store;
 
 mod assemble;
@@ -24,6 +25,7 @@ mod edge;
 mod etag;
 mod explain;
 mod health;
+mod inbound;
 mod language;
 mod metrics;
 mod ops;
@@ -58,6 +60,8 @@ pub struct Api {
     pub bounds: Server,
     /// What operators may ask of the flows.
     pub control: Arc<dyn FlowControl>,
+    /// Where records are taken that are pushed, by flow.
+    pub receptions: BTreeMap<FlowName, Arc<Reception>>,
     /// Microseconds since 1970.
     pub clock: fn() -> i64,
     /// Writes the metrics in Prometheus' text format.

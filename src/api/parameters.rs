@@ -136,7 +136,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for Payload<T> {
     }
 }
 
-fn unread(error: &axum::Error, bound: usize) -> Problem {
+/// Why a body could not be read.
+pub fn unread(error: &axum::Error, bound: usize) -> Problem {
     let too_large = std::error::Error::source(error).is_some_and(|e| e.is::<http_body_util::LengthLimitError>());
     if too_large {
         return Problem::new(Kind::BodyTooLarge, format!("the body exceeds {bound} bytes"));

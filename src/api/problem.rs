@@ -43,6 +43,8 @@ kinds! {
     RequestInvalid = 400 "request_invalid" "the request cannot be read",
     /// No key, or one nobody has.
     KeyMissing = 401 "key_missing" "a valid API key is needed",
+    /// Nobody a flow may be pushed to by.
+    CredentialsMissing = 401 "credentials_missing" "valid credentials are needed",
     /// The key does not open this.
     ScopeMissing = 403 "scope_missing" "the key does not open this",
     /// No such case in scope.
@@ -69,6 +71,8 @@ kinds! {
     BodyTypeUnsupported = 415 "body_type_unsupported" "the body is not of a supported type",
     /// JSON, but not what is asked for.
     BodyInvalid = 422 "body_invalid" "the body is not what is asked for",
+    /// The body of a push cannot be cut into records.
+    RecordsUnreadable = 422 "records_unreadable" "the body cannot be cut into records",
     /// More requests than the client may make.
     RateExceeded = 429 "rate_exceeded" "too many requests",
     /// Too many headers.
@@ -79,6 +83,8 @@ kinds! {
     Busy = 503 "busy" "the hub is busy",
     /// The store cannot answer.
     StoreUnavailable = 503 "store_unavailable" "the store cannot answer",
+    /// A paused flow takes nothing.
+    FlowPaused = 503 "flow_paused" "the flow is paused",
     /// Stopping.
     Draining = 503 "draining" "the hub is stopping",
     /// The answer took too long.
@@ -137,6 +143,11 @@ impl Problem {
         Problem::new(kind, detail)
     }
 
+    /// When to try again, in seconds.
+    pub fn wait(&self) -> Option<u32> {
+        self.retry_after
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.kind.facts().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -167,6 +178,11 @@ impl Problem {
         }
         if status == 401 {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"guichet\""));
+        }
+        if self.kind == Kind::CredentialsMissing {
+            // many clients send basic credentials only when asked for them
+            let basic = "Basic realm=\"guichet\", charset=\"UTF-8\"";
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(basic));
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use super::state::Desk;
 use super::{
-    case, cases, changes, document, explain, health, metrics, ops, search, services, sources, stream, timeline,
+    case, cases, changes, document, explain, health, inbound, metrics, ops, search, services, sources, stream, timeline,
 };
 
 /// Who may use a route.
@@ -21,6 +21,8 @@ pub enum Access {
     Anyone,
     /// A client.
     FrontOffice,
+    /// A client that may push to the flow; to others it does not exist.
+    Pusher,
     /// A client that speaks for staff, or an operator.
     Staff,
     /// An operator.
@@ -60,6 +62,8 @@ table! {
     FrontOffice "/v1/sources"                               sources::list,
     FrontOffice "/v1/changes"                               changes::list,
     FrontOffice "/v1/changes/stream"                        stream::listen,
+    Pusher      "/v1/inbound/{source}/{flow}"              inbound::push,
+    Pusher      "/v1/inbound/{source}/{flow}"              inbound::describe,
     Ops         "/ops/v1/flows"                             ops::flows::list,
     Ops         "/ops/v1/flows/{source}/{flow}/pause"       ops::flows::pause,
     Ops         "/ops/v1/flows/{source}/{flow}/resume"      ops::flows::resume,

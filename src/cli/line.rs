@@ -61,7 +61,8 @@ impl LineArgs {
         let flows = Flows::at_rest(hub.routes().await?, hub.store.clone(), hub.board.clone());
         // A key of this moment, known to nobody else: the routes are not reachable from outside this process.
         let key = uuid::Uuid::now_v7().to_string();
-        let scopes = Scopes { services: None, confidentiality: u8::MAX, audience: Audience::Ops, ops: true };
+        let scopes =
+            Scopes { services: None, confidentiality: u8::MAX, audience: Audience::Ops, ops: true, push: vec![] };
         let operator = Client { name: "command line".into(), key: Sha256::digest(&key).into(), scopes };
         let change = hub.store.vitals().await?.change;
         let api = hub.api(vec![operator], Arc::new(flows), Arc::new(String::new));

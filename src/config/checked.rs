@@ -124,6 +124,30 @@ pub struct Scopes {
     pub audience: Audience,
     /// Whether it may use `/ops`.
     pub ops: bool,
+    /// Flows it may push records to.
+    pub push: Vec<FlowPattern>,
+}
+
+/// One flow, or every flow of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowPattern {
+    /// Source.
+    pub source: String,
+    /// Flow; `None` = every flow of the source.
+    pub flow: Option<String>,
+}
+
+impl FlowPattern {
+    /// Reads `SOURCE/FLOW` or `SOURCE/*`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (source, flow) = text.split_once('/').filter(|(source, flow)| !source.is_empty() && !flow.is_empty())?;
+        Some(FlowPattern { source: source.to_owned(), flow: (flow != "*").then(|| flow.to_owned()) })
+    }
+
+    /// Whether it means this flow.
+    pub fn matches(&self, name: &FlowName) -> bool {
+        *self.source == *name.source && self.flow.as_ref().is_none_or(|flow| **flow == *name.flow)
+    }
 }
 
 /// A source.
@@ -166,8 +190,23 @@ pub struct FlowConfig {
     pub backoff: Duration,
     /// Longest wait after failures.
     pub backoff_max: Duration,
+    /// Bounds of what may be pushed to it; `None` = nothing.
+    pub receive: Option<Receive>,
     /// Digest of everything that decides how it runs: a reload restarts it only when this changes.
     pub fingerprint: Digest,
+}
+
+/// Bounds of what may be pushed to a flow at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receive {
+    /// Bytes of a body, packed and unpacked.
+    pub body: usize,
+    /// How many times its size a gzip body may unpack to.
+    pub ratio: usize,
+    /// Records of a body.
+    pub records: usize,
+    /// Bodies taken at once.
+    pub in_flight: usize,
 }
 
 /// When a flow wakes; file events wake it besides.

@@ -1,4 +1,4 @@
-//! Codes of configuration problems (E001–E039); each has its page in `connectors/sdk/codes/`.
+//! Codes of configuration problems (E001–E039, and what concerns pushing: E276, E277); each has its page in `connectors/sdk/codes/`.
 
 use guichet_sdk::Code;
 
@@ -42,5 +42,9 @@ pub const UNUSED: Code = Code("E018");
 pub const FRESHNESS: Code = Code("E019");
 /// A text is not there in every language.
 pub const LANGUAGE: Code = Code("E020");
+/// A client may push to a flow that does not receive.
+pub const PUSH_SCOPE: Code = Code("E276");
+/// A flow that cannot be asked for records has a schedule.
+pub const NEVER_WAKES: Code = Code("E277");
 /// A flow in order of arrival cannot see a case return to what it was before.
 pub const RETURNS: Code = Code("E021");

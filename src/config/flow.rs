@@ -5,7 +5,7 @@ use std::sync::Arc;
 use guichet_sdk::settings::nearest;
 use guichet_sdk::{ConnectorKind, Digest, FlowSettings, Issue, Plan};
 
-use super::checked::{FlowConfig, Schedule, Threshold};
+use super::checked::{FlowConfig, Receive, Schedule, Threshold};
 use super::checker::{Checker, owned};
 use super::codes;
 use super::file::End;
@@ -37,7 +37,10 @@ pub fn check(name: &FlowName, table: &FlowTable, around: &Around<'_>, to: &mut C
     to.name(flow, "flow", &["flows", flow]);
     let found = mapping(flow, table, around.mappings, to);
     let plan = found.and_then(|found| plan(name, table, found, around, to));
-    let schedule = schedule(flow, table, to);
+    let schedule = match &plan {
+        Some(plan) if !plan.capability().pull => never_wakes(flow, table, to),
+        Some(_) | None => schedule(flow, table, to),
+    };
     let order = order::check(flow, table, to);
     if let (Some(mapping), Some(order)) = (found.and_then(|found| found.mapping.as_ref()), order) {
         order::against(mapping, order, flow, to);
@@ -46,9 +49,11 @@ pub fn check(name: &FlowName, table: &FlowTable, around: &Around<'_>, to: &mut C
     let threshold = threshold(flow, table, around.defaults, to);
     let batch = batch(flow, table, around.defaults, to);
     let backoff = backoff(flow, table, around.defaults, to);
+    let receives = table.receive.is_some() || plan.as_ref().is_some_and(receives);
+    let receive = receive(flow, table, around.defaults, to);
     let (found, plan, schedule, order) = (found?, plan?, schedule?, order?);
     let ((batch_records, batch_bytes), (backoff, backoff_max)) = (batch?, backoff?);
-    let (contract, threshold) = (contract?, threshold?);
+    let (contract, threshold, receive) = (contract?, threshold?, receive?);
     let fingerprint = fingerprint(table, around, found);
     Some(FlowConfig {
         name: name.clone(),
@@ -63,6 +68,7 @@ pub fn check(name: &FlowName, table: &FlowTable, around: &Around<'_>, to: &mut C
         batch_bytes,
         backoff,
         backoff_max,
+        receive: receives.then_some(receive),
         fingerprint,
     })
 }
@@ -164,6 +170,19 @@ fn schedule(flow: &str, table: &FlowTable, to: &mut Checker<'_>) -> Option<Sched
     }
 }
 
+/// A flow that cannot be asked for records has nothing to wake for.
+fn never_wakes(flow: &str, table: &FlowTable, to: &mut Checker<'_>) -> Option<Schedule> {
+    match &table.schedule {
+        None | Some(WordOr::Word(_)) => {}
+        Some(WordOr::Table(_)) => {
+            let message = "its records are pushed to the hub: there is nothing to ask for at a time";
+            let hint = "leave `schedule` out; `freshness.max_age` says how long its source may be silent";
+            to.error(&["flows", flow, "schedule"], codes::NEVER_WAKES, message, hint);
+        }
+    }
+    Some(Schedule::OnDemand)
+}
+
 fn expression(flow: &str, text: &str, to: &mut Checker<'_>) -> Option<croner::Cron> {
     let parser = croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Optional).build();
     match parser.parse(text) {
@@ -234,6 +253,24 @@ fn backoff(
         to.error(&path, codes::UNUSABLE, "`first` is longer than `longest`", "let the first wait be the shorter one");
     }
     Some((first, longest))
+}
+
+/// Whether a plan makes its flow receive without being told to: nothing else could bring it records.
+fn receives(plan: &Arc<dyn Plan>) -> bool {
+    let capability = plan.capability();
+    (!capability.pull && capability.commands.is_empty()) || plan.receiver().is_some()
+}
+
+fn receive(flow: &str, table: &FlowTable, defaults: &FlowDefaults, to: &mut Checker<'_>) -> Option<Receive> {
+    let (own, defaults) = (table.receive.unwrap_or_default(), defaults.receive);
+    let path = |key| ["flows", flow, "receive", key];
+    let ratio = to.within(own.ratio.or(defaults.ratio)?, 1..=10_000, &path("ratio"));
+    Some(Receive {
+        body: size(own.body.or(defaults.body)?, (1 << 10, 64 << 20), &path("body"), to)?,
+        ratio: usize::try_from(ratio).ok()?,
+        records: to.within(own.records.or(defaults.records)?, 1..=100_000, &path("records")),
+        in_flight: to.within(own.in_flight.or(defaults.in_flight)?, 1..=1000, &path("in_flight")),
+    })
 }
 
 /// Digest of everything that decides how the flow runs.

@@ -7,7 +7,7 @@ use std::path::Path;
 use guichet_sdk::settings::{Size, nearest};
 use sha2::{Digest as _, Sha256};
 
-use super::checked::{Client, Hub, Scopes, Server, StoreConfig, TelemetryConfig};
+use super::checked::{Client, FlowConfig, FlowPattern, Hub, Scopes, Server, StoreConfig, TelemetryConfig};
 use super::checker::Checker;
 use super::codes;
 use super::secret::Secrets;
@@ -111,15 +111,35 @@ fn telemetry(table: &TelemetryTable, to: &mut Checker<'_>) -> TelemetryConfig {
 fn client(name: &str, table: &ClientTable, secrets: &Secrets<'_>, to: &mut Checker<'_>) -> Option<Client> {
     to.name(name, "client", &["clients", name]);
     let key = key(name, table, secrets, to);
-    let example = "services = [\"*\"]";
-    let services = to.required(table.services.as_ref(), &["clients", name, "services"], example);
+    let push = pushes(name, table, to);
+    let none = Vec::new();
+    // a client that only pushes sees nothing
+    let services = table.services.as_ref().or(table.push.is_some().then_some(&none));
+    let services = to.required(services, &["clients", name, "services"], "services = [\"*\"]");
     let scopes = Scopes {
         services: services?.iter().all(|code| code != "*").then(|| services.cloned().unwrap_or_default()),
         confidentiality: table.confidentiality.unwrap_or(0),
         audience: table.audience.unwrap_or(Audience::Public),
         ops: table.ops,
+        push: push?,
     };
     Some(Client { name: name.to_owned(), key: key?, scopes })
+}
+
+/// The flows a client may push to; `None` after an error.
+fn pushes(name: &str, table: &ClientTable, to: &mut Checker<'_>) -> Option<Vec<FlowPattern>> {
+    let mut patterns = Some(Vec::new());
+    for text in table.push.iter().flatten() {
+        let Some(pattern) = FlowPattern::parse(text) else {
+            let hint = "write `SOURCE/FLOW`, as \"planning/permits\", or \"planning/*\" for every flow of a source";
+            let message = format!("`{text}` names no flow");
+            to.error(&["clients", name, "push"], codes::UNUSABLE, message, hint);
+            patterns = None;
+            continue;
+        };
+        patterns.iter_mut().for_each(|patterns| patterns.push(pattern.clone()));
+    }
+    patterns
 }
 
 fn key(name: &str, table: &ClientTable, secrets: &Secrets<'_>, to: &mut Checker<'_>) -> Option<[u8; 32]> {
@@ -171,6 +191,23 @@ fn same_keys(clients: &[Client], to: &mut Checker<'_>) {
         if let Some(first) = seen.insert(client.key, &client.name) {
             let message = format!("clients `{first}` and `{}` have the same key", client.name);
             to.error(&["clients", &client.name], codes::SAME_KEY, message, "give each client its own key");
+        }
+    }
+}
+
+/// A client that may push to a flow that does not receive will only hear that there is no such flow.
+pub fn push_scopes(hub: &Hub, flows: &[FlowConfig], to: &mut Checker<'_>) {
+    let receiving: Vec<_> = flows.iter().filter(|flow| flow.receive.is_some()).map(|flow| &flow.name).collect();
+    for client in &hub.clients {
+        for pattern in client.scopes.push.iter().filter(|pattern| !receiving.iter().any(|name| pattern.matches(name))) {
+            let said = format!("{}/{}", pattern.source, pattern.flow.as_deref().unwrap_or("*"));
+            let message = format!("the client `{}` may push to `{said}`, and no such flow receives", client.name);
+            let names: Vec<String> = receiving.iter().map(ToString::to_string).collect();
+            let hint = match nearest(&said, names.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "correct the name, or write `receive = {}` in `[flows.NAME]` of the source".to_owned(),
+            };
+            to.warning(&["clients", &client.name, "push"], codes::PUSH_SCOPE, message, hint);
         }
     }
 }

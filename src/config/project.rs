@@ -43,7 +43,8 @@ pub fn check(root: &Path, registry: &Registry, environment: &Environment) -> (Op
 
 fn parts(root: &Path, registry: &Registry, environment: &Environment, report: &mut Report) -> Option<Project> {
     let service_files = files(root, "config/services", report);
-    let (hub_file, hub) = hub_of(root, environment, &service_files, report);
+    let hub_files = hub_files(root, report);
+    let (hub_file, hub) = hub_of(&hub_files, root, environment, &service_files, report);
     let languages = hub_file.as_ref().map_or_else(Vec::new, |file| file.wording.languages.clone());
     let services = services(service_files, &languages, report);
     let mappings = Mappings::load(root, report);
@@ -53,21 +54,36 @@ fn parts(root: &Path, registry: &Registry, environment: &Environment, report: &m
     let secrets = Secrets { root, environment };
     let world = World { secrets, registry, mappings: &mappings, defaults, languages: &languages };
     let (sources, flows) = sources(&world, report);
-    Some(Project { root: root.to_owned(), hub: hub?, sources, flows, services })
+    let hub = hub?;
+    // a flow that was refused is not there, and would be missed here for the wrong reason
+    if report.errors() == 0 {
+        let layers = layers(&hub_files, environment);
+        hub::push_scopes(&hub, &flows, &mut Checker { layers: &layers, report });
+    }
+    Some(Project { root: root.to_owned(), hub, sources, flows, services })
+}
+
+/// The defaults, and what the project says.
+fn hub_files(root: &Path, report: &mut Report) -> Vec<File> {
+    let name = "config/guichet.toml";
+    let defaults = parsed("the compiled-in defaults", DEFAULTS, report);
+    let own = root.join(name).exists().then(|| read_text(root, name, report)).flatten();
+    let own = own.and_then(|text| parsed(name, &text, report));
+    defaults.into_iter().chain(own).collect()
+}
+
+fn layers<'a>(files: &'a [File], environment: &'a Environment) -> Layers<'a> {
+    Layers::of(&files.iter().collect::<Vec<_>>()).and(environment)
 }
 
 fn hub_of(
+    files: &[File],
     root: &Path,
     environment: &Environment,
     services: &[(String, File)],
     report: &mut Report,
 ) -> (Option<HubFile>, Option<Hub>) {
-    let name = "config/guichet.toml";
-    let defaults = parsed("the compiled-in defaults", DEFAULTS, report);
-    let own = root.join(name).exists().then(|| read_text(root, name, report)).flatten();
-    let own = own.and_then(|text| parsed(name, &text, report));
-    let files: Vec<&File> = defaults.iter().chain(&own).collect();
-    let mut layers = Layers::of(&files).and(environment);
+    let mut layers = layers(files, environment);
     let file: Option<HubFile> = layers.read(report);
     let mut to = Checker { layers: &layers, report };
     let hub = file.as_ref().and_then(|file| hub::check(file, &Secrets { root, environment }, &mut to));

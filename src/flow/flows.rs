@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::reception::Reception;
 use super::retry::{dismiss, retry};
 use super::route::Route;
 use super::signals::Signals;
@@ -26,6 +27,7 @@ pub struct Flows {
 struct Running {
     route: Arc<Route>,
     signals: Arc<Signals>,
+    reception: Option<Arc<Reception>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -35,7 +37,7 @@ impl Flows {
         let stop = CancellationToken::new();
         let at_rest = |route: Route| {
             let (name, signals) = (route.name.clone(), Arc::new(Signals::new(None, stop.child_token())));
-            (name, Running { route: Arc::new(route), signals, task: Mutex::new(None) })
+            (name, Running { route: Arc::new(route), signals, reception: None, task: Mutex::new(None) })
         };
         let running = routes.into_iter().map(at_rest).collect();
         Flows { store, board, running, stop }
@@ -49,10 +51,16 @@ impl Flows {
             let paused = route.show().await?;
             let (route, signals) = (Arc::new(route), Arc::new(Signals::new(paused, stop.child_token())));
             let task = tokio::spawn(task::supervise(route.clone(), signals.clone()));
-            let name = route.name.clone();
-            running.insert(name, Running { route, signals, task: Mutex::new(Some(task)) });
+            let (name, reception) = (route.name.clone(), Reception::of(&route, &signals));
+            running.insert(name, Running { route, signals, reception, task: Mutex::new(Some(task)) });
         }
         Ok(Flows { store, board, running, stop })
+    }
+
+    /// Where records are taken that are pushed, by flow.
+    pub fn receptions(&self) -> BTreeMap<FlowName, Arc<Reception>> {
+        let reception = |(name, flow): (&FlowName, &Running)| Some((name.clone(), flow.reception.clone()?));
+        self.running.iter().filter_map(reception).collect()
     }
 
     fn get(&self, name: &FlowName) -> Result<&Running, ControlFault> {
@@ -79,6 +87,11 @@ impl Flows {
             if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
                 tracing::warn!(flow = %name, "the flow did not finish its batch in time and was cut off");
                 task.abort();
+            }
+            if let Some(reception) = &flow.reception
+                && tokio::time::timeout_at(deadline, reception.drained()).await.is_err()
+            {
+                tracing::warn!(flow = %name, "what was pushed was not committed in time; nobody was told that it was");
             }
             self.board.update(name, |status| status.state = FlowState::Starting);
         }
@@ -112,6 +125,9 @@ impl FlowControl for Flows {
         }
         if flow.task.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
             return Err(ControlFault::Refused("no hub is running".into()));
+        }
+        if !flow.route.plan.capability().pull {
+            return Err(ControlFault::Refused("its records are pushed: there is nothing to look at".into()));
         }
         flow.signals.run_now();
         Ok(())

@@ -1,4 +1,5 @@
-//! Inbound: wake → batch → read → map → commit → acknowledge, one supervised task per flow.
+//! Inbound: wake → batch → read → map → commit → acknowledge, one supervised task per flow; what is pushed takes the
+//! same route (`reception`).
 //!
 //! Decides nothing about cases (`ledger` does) and writes nothing itself (`store` does): it moves records along the one
 //! route, never acknowledges before the commit (I1), and keeps every trouble inside the flow that has it.
@@ -13,6 +14,7 @@ mod intake;
 mod meter;
 mod once;
 mod pipeline;
+mod reception;
 mod retry;
 mod route;
 mod schedule;
@@ -29,6 +31,7 @@ pub use control::*;
 pub use flows::Flows;
 pub use once::{Summary, run_once};
 pub use pipeline::Step;
+pub use reception::{Admission, Closed, Reception, Untaken};
 pub use retry::{dismiss, retry};
 pub use route::Route;
 pub use tally::{Refused, Tally};

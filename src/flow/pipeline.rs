@@ -218,17 +218,8 @@ impl Pipeline {
     }
 
     fn count(&mut self, committed: &Committed, origins: &[Origin]) {
-        debug_assert!(committed.counts.balanced(), "I1: {:?}", committed.counts);
         self.tally.add(committed, origins);
-        let now = clock::now();
-        self.route.board.update(&self.route.name, |status| {
-            status.counts.add(&committed.counts);
-            status.seen.add(&committed.counts);
-            status.open += committed.counts.quarantined + committed.counts.parked;
-            if committed.counts.received > 0 {
-                status.observed_at = Some(now);
-            }
-        });
+        self.route.counted(committed);
     }
 
     /// Writes down that the source was looked at although nothing came, now and then.

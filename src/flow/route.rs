@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use guichet_sdk::format::Format;
 use guichet_sdk::{Limit, Plan};
 
 use super::backoff::Bounds;
+use super::signals::Signals;
 use super::translate::Translate;
-use super::{Board, clock};
-use crate::config::{FlowConfig, Schedule, Threshold};
+use super::{Board, clock, faults};
+use crate::config::{FlowConfig, Receive, Schedule, Threshold};
 use crate::ledger::Contract;
 use crate::model::{FlowName, Order};
-use crate::store::{FlowRow, Store, StoreFault};
+use crate::store::{Committed, Counts, FlowRow, Store, StoreFault};
 
 /// Everything the records of one flow pass through.
 pub struct Route {
@@ -26,6 +28,10 @@ pub struct Route {
     pub(super) threshold: Threshold,
     pub(super) limit: Limit,
     pub(super) bounds: Bounds,
+    /// How its records are written.
+    pub(super) format: Format,
+    /// Bounds of what may be pushed to it.
+    pub(super) receive: Option<Receive>,
     /// Share of the records that get a span of their own, 0 to 1.
     pub(super) sample: f64,
 }
@@ -53,6 +59,8 @@ impl Route {
             threshold: config.threshold,
             limit: Limit { records: config.batch_records, bytes: config.batch_bytes },
             bounds: Bounds { first: config.backoff, longest: config.backoff_max },
+            format: config.mapping.format.clone(),
+            receive: config.receive,
             sample,
         };
         route.show().await?;
@@ -80,6 +88,28 @@ impl Route {
             status.observed_at = status.observed_at.max(standing.observed_at);
         });
         Ok(standing.paused)
+    }
+
+    /// Shows what a commit did.
+    pub(super) fn counted(&self, committed: &Committed) {
+        debug_assert!(committed.counts.balanced(), "I1: {:?}", committed.counts);
+        let now = clock::now();
+        self.board.update(&self.name, |status| {
+            status.counts.add(&committed.counts);
+            status.seen.add(&committed.counts);
+            status.open += committed.counts.quarantined + committed.counts.parked;
+            if committed.counts.received > 0 {
+                status.observed_at = Some(now);
+            }
+        });
+    }
+
+    /// Too much went into quarantine: pauses, also beyond a restart, until somebody resumes the flow.
+    pub(super) async fn exceeded(&self, signals: &Signals, counts: Counts) -> Result<(), StoreFault> {
+        let issue = faults::too_many_refused(counts.quarantined, counts.received);
+        tracing::error!(flow = %self.name, code = %issue.code, "{}", issue.message);
+        signals.pause(Some(issue.message.clone()));
+        self.store.pause(self.row, Some(&issue.message)).await
     }
 
     /// Shows a successful look at the source.

@@ -30,7 +30,7 @@ pub struct Tally {
 
 impl Tally {
     /// Adds a commit; `origins` are those of its items, in order.
-    pub(super) fn add(&mut self, committed: &Committed, origins: &[Origin]) {
+    pub(super) fn add<'o>(&mut self, committed: &Committed, origins: impl IntoIterator<Item = &'o Origin>) {
         self.counts.add(&committed.counts);
         for (ending, origin) in committed.endings.iter().zip(origins) {
             match ending {
@@ -47,6 +47,11 @@ impl Tally {
             let line = (origin.line > 0).then_some(origin.line);
             refused.places.push(Place { line, ..Place::file(&*origin.name) });
         }
+    }
+
+    /// The counts, when more of them went into quarantine than the flow allows.
+    pub(super) fn exceeding(self, threshold: Threshold) -> Option<Counts> {
+        self.exceeds(threshold).then_some(self.counts)
     }
 
     /// Whether more of the run went into quarantine than the flow allows.

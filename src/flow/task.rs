@@ -28,6 +28,10 @@ pub(super) async fn supervise(route: Arc<Route>, signals: Arc<Signals>) {
         if task.signals.stopped() {
             return;
         }
+        if !task.route.plan.capability().pull {
+            task.attend().await;
+            continue;
+        }
         let ended = AssertUnwindSafe(task.session()).catch_unwind().await;
         task.show(|status| status.connected = false);
         let fault = match ended {
@@ -68,6 +72,12 @@ impl Task {
         }
     }
 
+    /// A flow that only receives: there is nothing to look at, and nothing to open.
+    async fn attend(&self) {
+        self.show(|status| status.state = FlowState::Idle);
+        self.signals.halted().await;
+    }
+
     /// One connection, for as long as it holds. Ends without a fault when paused or stopped.
     async fn session(&mut self) -> Result<(), Fault> {
         self.show(|status| {
@@ -100,7 +110,8 @@ impl Task {
                 RunEnd::CaughtUp => due = schedule::next(&self.route.schedule, started, clock::now()),
                 RunEnd::Halted => break,
                 RunEnd::Exceeded => {
-                    self.exceeded().await?;
+                    let counts = self.pipeline.tally.counts;
+                    self.route.exceeded(&self.signals, counts).await.map_err(|e| faults::of_store(&e))?;
                     break;
                 }
             }
@@ -165,16 +176,6 @@ impl Task {
         if self.pipeline.tally.counts.received > 0 {
             self.route.show().await.map_err(|e| faults::of_store(&e))?;
         }
-        Ok(())
-    }
-
-    /// Too much went into quarantine: pauses, also beyond a restart, until somebody resumes the flow.
-    async fn exceeded(&self) -> Result<(), Fault> {
-        let counts = self.pipeline.tally.counts;
-        let issue = faults::too_many_refused(counts.quarantined, counts.received);
-        tracing::error!(flow = %self.route.name, code = %issue.code, "{}", issue.message);
-        self.route.store.pause(self.route.row, Some(&issue.message)).await.map_err(|e| faults::of_store(&e))?;
-        self.signals.pause(Some(issue.message));
         Ok(())
     }
 

@@ -18,11 +18,18 @@ pub struct Hub {
 impl Hub {
     /// Starts a hub on a free port and waits until it is ready.
     pub fn start(project: &Project) -> Hub {
+        Hub::start_with(project, &[])
+    }
+
+    /// The same, with variables in its environment.
+    pub fn start_with(project: &Project, environment: &[(&str, &str)]) -> Hub {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let listen = format!("127.0.0.1:{port}");
         let log = std::fs::File::create(project.path("serve.log")).unwrap();
-        let child = project.guichet(&["serve", "--listen", &listen]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let mut command = project.guichet(&["serve", "--listen", &listen]);
+        command.envs(environment.iter().copied());
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
         let hub = Hub { child, base: format!("http://{listen}"), client };
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -32,6 +39,25 @@ impl Hub {
             std::thread::sleep(Duration::from_millis(50));
         }
         hub
+    }
+
+    /// A request without credentials.
+    pub fn request(&self, method: &str, path: &str) -> reqwest::blocking::RequestBuilder {
+        self.client.request(method.parse().unwrap(), format!("{}{path}", self.base))
+    }
+
+    /// A bare connection.
+    pub fn socket(&self) -> std::net::TcpStream {
+        std::net::TcpStream::connect(self.base.strip_prefix("http://").unwrap()).unwrap()
+    }
+
+    /// Waits until something holds.
+    pub fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !holds() {
+            assert!(Instant::now() < deadline, "waited 60 s for {what}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// GET with the test key: status and JSON.

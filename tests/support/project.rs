@@ -25,8 +25,8 @@ impl Project {
             // Files are written whole before the flow runs: nothing to wait for.
             project.edit(&name, "[source.settings]", "[source.settings]\nsettle = \"0s\"");
         }
-        let client = "[clients.test]\nservices = [\"*\"]\nconfidentiality = 9\naudience = \"staff\"\nops = true\n";
-        project.write("config/guichet.toml", &format!("{client}key_sha256 = \"{}\"\n", sha256(KEY)));
+        let scopes = "services = [\"*\"]\nconfidentiality = 9\naudience = \"staff\"\nops = true";
+        project.write("config/guichet.toml", &client("test", KEY, scopes));
         project
     }
 
@@ -90,6 +90,11 @@ impl Project {
         assert_eq!(output.status.code(), Some(code), "{}{}", text(&output.stdout), text(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
+}
+
+/// The table of a client.
+pub fn client(name: &str, key: &str, scopes: &str) -> String {
+    format!("[clients.{name}]\nkey_sha256 = \"{}\"\n{scopes}\n", sha256(key))
 }
 
 fn sha256(text: &str) -> String {

@@ -15,6 +15,7 @@ use crate::fault::Fault;
 use crate::format::Format;
 use crate::issue::{Code, Issue};
 use crate::outbound::{Sink, VerbCapability};
+use crate::receive::Receiver;
 use crate::record::{Digest, Record};
 
 /// Where a flow stands in its source: opaque JSON text of the connector, committed with the records it covers.
@@ -74,6 +75,10 @@ pub trait Plan: Send + Sync {
     async fn open(&self, memory: Arc<dyn Memory>) -> Result<Connection, Fault>;
     /// The circuit breaker in front of its peer, where it has one: read at any time, also while nothing is open.
     fn breaker(&self) -> Option<Arc<dyn BreakerView>> {
+        None
+    }
+    /// How its peer pushes, where it has a protocol of its own for it; `None`: the records alone, in the flow's format.
+    fn receiver(&self) -> Option<Arc<dyn Receiver>> {
         None
     }
 }

@@ -99,9 +99,16 @@ fn outsized(request: &Request<Incoming>, bounds: &Server) -> Option<Problem> {
     None
 }
 
+/// Marks a refusal that a flow's own protocol has put into words.
+#[derive(Debug, Clone, Copy)]
+pub struct Said;
+
 /// A refusal with its body; anything else as it is.
 pub(in crate::api) fn explained(mut response: Response<Body>, instance: &str) -> Response<Body> {
     if !(response.status().is_client_error() || response.status().is_server_error()) {
+        return response;
+    }
+    if response.extensions_mut().remove::<Said>().is_some() {
         return response;
     }
     let problem = response.extensions_mut().remove::<Problem>();

@@ -10,4 +10,4 @@ mod meter;
 mod pace;
 
 pub use accept::serve;
-pub(in crate::api) use frame::explained;
+pub(in crate::api) use frame::{Said, explained};

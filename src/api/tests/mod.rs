@@ -68,10 +68,16 @@ fn client(name: &str, scopes: Scopes) -> Client {
 
 /// `key-portal` sees permits as the parties do; `key-desk` is staff of everything; `key-ops` operates.
 fn clients() -> Vec<Client> {
-    let permits =
-        Scopes { services: Some(vec!["permit".into()]), confidentiality: 0, audience: Audience::Party, ops: false };
-    let staff = Scopes { services: None, confidentiality: 3, audience: Audience::Staff, ops: false };
-    let ops = Scopes { services: Some(vec![]), confidentiality: 0, audience: Audience::Public, ops: true };
+    let permits = Scopes {
+        services: Some(vec!["permit".into()]),
+        confidentiality: 0,
+        audience: Audience::Party,
+        ops: false,
+        push: vec![],
+    };
+    let staff = Scopes { services: None, confidentiality: 3, audience: Audience::Staff, ops: false, push: vec![] };
+    let ops =
+        Scopes { services: Some(vec![]), confidentiality: 0, audience: Audience::Public, ops: true, push: vec![] };
     vec![client("portal", permits), client("desk", staff), client("ops", ops)]
 }
 
@@ -120,6 +126,7 @@ impl Hub {
             clients: clients(),
             bounds,
             control: Arc::new(Control(Arc::clone(&asked))),
+            receptions: BTreeMap::new(),
             clock: || NOW,
             metrics: Arc::new(|| "# HELP up\n".into()),
         };

@@ -37,6 +37,7 @@ async fn no_route_is_without_authorisation() {
                 assert_eq!((nobody, wrong), (401, 401), "{context}");
                 assert!(![401, 403].contains(&portal), "{context}");
             }
+            Access::Pusher => assert_eq!((nobody, wrong, portal), (401, 401, 404), "{context}"),
             Access::Staff | Access::Ops => assert_eq!((nobody, wrong, portal), (401, 401, 403), "{context}"),
         }
     }

@@ -39,7 +39,7 @@ impl ConnectorKind for Folder {
 #[async_trait]
 impl Plan for FolderPlan {
     fn capability(&self) -> Capability {
-        Capability::default()
+        Capability { pull: true, ..Capability::default() }
     }
 
     fn claims(&self) -> Vec<Claim> {

@@ -7,7 +7,7 @@ use guichet_sdk::settings::{Period, Size};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{BackoffTable, BatchTable, FreshnessTable, QuarantineTable};
+use super::{BackoffTable, BatchTable, FreshnessTable, QuarantineTable, ReceiveTable};
 use crate::model::Audience;
 
 /// The hub itself.
@@ -151,6 +151,8 @@ pub struct FlowDefaults {
     pub freshness: FreshnessTable,
     /// When quarantine pauses a flow.
     pub quarantine: QuarantineTable,
+    /// Bounds of what may be pushed to a flow at once.
+    pub receive: ReceiveTable,
 }
 
 /// A client of the API.
@@ -161,7 +163,7 @@ pub struct ClientTable {
     pub key: Option<SecretRef>,
     /// SHA-256 of its key in hexadecimal, instead of `key`.
     pub key_sha256: Option<String>,
-    /// Codes of the services it may see; `["*"]` = all.
+    /// Codes of the services it may see; `["*"]` = all. Required, unless it only pushes.
     pub services: Option<Vec<String>>,
     /// Highest confidentiality level it may see; 0 when not written.
     pub confidentiality: Option<u8>,
@@ -169,4 +171,6 @@ pub struct ClientTable {
     pub audience: Option<Audience>,
     /// Whether it may use `/ops`.
     pub ops: bool,
+    /// Flows it may push records to: `SOURCE/FLOW`, or `SOURCE/*`; none when not written.
+    pub push: Option<Vec<String>>,
 }

@@ -43,7 +43,7 @@ pub type Settings = serde_json::Map<String, serde_json::Value>;
 pub struct FlowTable {
     /// Folder of its mapping, below `mappings/` (required).
     pub mapping: Option<String>,
-    /// When it wakes (required); file events and deliveries wake it besides.
+    /// When it wakes (required where it can be asked for records); file events and deliveries wake it besides.
     pub schedule: Option<WordOr<OnDemand, ScheduleTable>>,
     /// How the updates of one case are ordered (required).
     pub order: Option<WordOr<OrderClass, OrderTable>>,
@@ -55,6 +55,8 @@ pub struct FlowTable {
     pub batch: Option<BatchTable>,
     /// Waits after failures.
     pub backoff: Option<BackoffTable>,
+    /// Its records may be pushed to the hub, within these bounds; `{}` = within the hub's own.
+    pub receive: Option<ReceiveTable>,
     /// Settings of the connector for this flow; they win over those of the source.
     pub settings: Settings,
 }
@@ -127,6 +129,20 @@ pub struct BatchTable {
     pub records: Option<usize>,
     /// Bytes.
     pub size: Option<Size>,
+}
+
+/// Bounds of what may be pushed at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReceiveTable {
+    /// Largest body, packed and unpacked.
+    pub body: Option<Size>,
+    /// How many times its size a gzip body may unpack to; below 1 MiB any ratio is fine.
+    pub ratio: Option<u32>,
+    /// Most records in one body: all of them are committed together.
+    pub records: Option<usize>,
+    /// Bodies taken at once; above it the answer is 503.
+    pub in_flight: Option<usize>,
 }
 
 /// Waits after failures.

@@ -3,12 +3,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod reception;
 mod source;
 mod store;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use guichet_sdk::format::{Format, Limits, Shape};
 use guichet_sdk::{Cursor, Limit};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +19,7 @@ use self::source::{Clerk, Office, OfficePlan, Trouble};
 use self::store::{MemoryStore, Mishap};
 use super::backoff::Bounds;
 use super::*;
-use crate::config::{Schedule, Threshold};
+use crate::config::{Receive, Schedule, Threshold};
 use crate::ledger::Contract;
 use crate::model::{FlowName, Order, OrderClass};
 use crate::store::{Counts, Held, QuarantineFilter, QuarantineRow, Store};
@@ -56,6 +58,8 @@ impl Bench {
             threshold: Threshold { share: 0.5, after: 10 },
             limit: Limit { records: 3, bytes: 1 << 20 },
             bounds: Bounds { first: Duration::from_millis(1), longest: Duration::from_millis(4) },
+            format: Format { shape: Shape::Ndjson, encoding: "auto".into(), limits: Limits::default() },
+            receive: Some(Receive { body: 1 << 16, ratio: 100, records: 20, in_flight: 2 }),
             sample: 1.0,
         };
         route.show().await.unwrap();
