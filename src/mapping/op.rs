@@ -175,7 +175,7 @@ impl Lookup {
                     NoRow::Day => format!("has no row in table `{name}` valid on its date"),
                 };
                 let issue = Issue::error(NO_ROW, what)
-                    .hint(format!("add a row to `[tables.{name}]` that says what the code means"));
+                    .hint(format!("add a row to `{}` that says what the code means", self.table.written_in()));
                 Err(scene.stop(issue, self.spot.site, &self.spot.origin))
             }
         }

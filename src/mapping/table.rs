@@ -139,6 +139,11 @@ impl Table {
         sites
     }
 
+    /// Where a person adds a row: the section of the mapping, or the file that holds the rows.
+    pub fn written_in(&self) -> String {
+        if self.file.ends_with(".toml") { format!("[tables.{}]", self.name) } else { self.file.to_string() }
+    }
+
     /// The file its rows are written in.
     pub fn file(&self) -> &str {
         &self.file

@@ -3,6 +3,7 @@
 
 pub mod hub;
 pub mod oracle;
+pub mod page;
 pub mod project;
 
 use std::io::Write;
