@@ -7,7 +7,9 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use support::page::{What, blocks, create, lock_secrets};
+use support::hub::Hub;
+use support::page::{What, blocks, create, differs, lock_secrets};
+use support::project::Project;
 use support::root;
 
 #[test]
@@ -47,6 +49,29 @@ fn the_files_of_the_example_are_read_as_the_page_says() {
     assert!(folder.path().join("inbox/taxis/done/licences-001.csv").exists());
     let cases = guichet(folder.path(), &["cases", "--reference", "T-0043"]);
     assert!(cases.contains("Évry") && cases.contains("granted"), "{cases}");
+}
+
+#[test]
+fn the_push_of_the_example_is_answered_as_the_page_says() {
+    let page = std::fs::read_to_string(root().join("connectors/push/README.md")).unwrap();
+    let project = Project { folder: tempfile::tempdir().unwrap() };
+    let mut answers = Vec::new();
+    for block in blocks(&page) {
+        match &block.what {
+            What::File { name, encoding } => create(project.folder.path(), name, encoding.as_deref(), &block.text),
+            What::Answer { json: true } => answers.push(block.text),
+            What::Answer { json: false } | What::Commands | What::Nothing => {}
+        }
+    }
+    lock_secrets(project.folder.path());
+    let hub = Hub::start(&project);
+    let sent = hub
+        .request("POST", "/v1/inbound/works/orders")
+        .basic_auth("works", Some("key-of-the-works-department"))
+        .header("content-type", "application/json")
+        .body(std::fs::read(project.path("orders.json")).unwrap());
+    let told = differs(&answers[0], true, &sent.send().unwrap().text().unwrap());
+    assert_eq!(told, None, "{}", told.as_deref().unwrap_or_default());
 }
 
 /// A command on a project that must succeed; what it says.

@@ -125,7 +125,7 @@ fn matches(expected: &str, actual: &str) -> bool {
 fn says(expected: &serde_json::Value, actual: &serde_json::Value) -> bool {
     use serde_json::Value;
     match (expected, actual) {
-        (Value::String(any), Value::String(_)) if any == "…" => true,
+        (Value::String(expected), Value::String(actual)) => matches(expected, actual),
         (Value::Object(expected), Value::Object(actual)) => {
             expected.iter().all(|(key, value)| actual.get(key).is_some_and(|other| says(value, other)))
         }
