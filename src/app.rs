@@ -10,6 +10,7 @@ use guichet_files::FilesKind;
 use guichet_push::PushKind;
 use guichet_rest::RestKind;
 use guichet_sdk::Registry;
+use guichet_soap::SoapKind;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +47,12 @@ pub enum AppFault {
 
 /// The connector kinds of this binary.
 pub fn registry() -> Registry {
-    Registry::new(vec![Arc::new(FilesKind), Arc::new(PushKind), Arc::new(RestKind::default())])
+    Registry::new(vec![
+        Arc::new(FilesKind),
+        Arc::new(PushKind),
+        Arc::new(RestKind::default()),
+        Arc::new(SoapKind::default()),
+    ])
 }
 
 /// Checks a project with the connectors of this binary and the environment of this process.

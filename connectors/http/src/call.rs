@@ -1,5 +1,6 @@
 //! One request as a value, and its answer. Pure: nothing here touches the network.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,6 +25,14 @@ pub struct Call {
     pub may_be_absent: bool,
     /// What issues call its answer (`GET /issues.json?page=2`).
     pub about: Arc<str>,
+    /// Finishes the body whenever it is sent.
+    pub seal: Option<Arc<dyn Seal>>,
+}
+
+/// Finishes a body at the moment it is sent, for each attempt anew: a nonce, the time, a password nobody else sees.
+pub trait Seal: fmt::Debug + Send + Sync {
+    /// The body as it is sent.
+    fn seal(&self, body: &Bytes) -> Bytes;
 }
 
 impl Call {
@@ -36,7 +45,7 @@ impl Call {
     pub fn new(method: Method, url: Url, body: Bytes, repeatable: bool) -> Self {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let about = format!("{method} {}{query}", url.path()).into();
-        Call { method, url, headers: HeaderMap::new(), body, repeatable, may_be_absent: false, about }
+        Call { method, url, headers: HeaderMap::new(), body, repeatable, may_be_absent: false, about, seal: None }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use guichet_sdk::{BreakerView, Fault, FaultKind, Issue, Place, Retry};
+use guichet_sdk::{BreakerView, Digest, Fault, FaultKind, Issue, Place, Retry};
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 use reqwest::tls::TlsInfo;
@@ -42,8 +42,21 @@ impl Client {
         room: Arc<Room>,
         judge: Arc<dyn Judge>,
     ) -> Result<Self, Fault> {
+        Client::open_with(settings, home, base, room, judge, Digest::of(&[]))
+    }
+
+    /// The same, for a connector that has credentials of its own beside those of `auth`: the digest tells whether they
+    /// are the same as before.
+    pub fn open_with(
+        settings: &Settings,
+        home: &Url,
+        base: &Path,
+        room: Arc<Room>,
+        judge: Arc<dyn Judge>,
+        own: Digest,
+    ) -> Result<Self, Fault> {
         let (credentials, digest) = Credentials::open(&settings.auth, base)?;
-        room.refusals.opened(digest);
+        room.refusals.opened(Digest::of(&[&digest.0, &own.0]));
         let guard = Guard::new(home.clone(), &settings.hosts);
         let tokens_plain =
             !matches!(&settings.auth, crate::settings::Auth::Oauth2(oauth) if oauth.token_url.starts_with("https"));
@@ -137,7 +150,8 @@ impl Line {
         let (mut url, mut headers) = (call.url.clone(), call.headers.clone());
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let token = self.credentials.apply(&self.http, refused, &mut url, &mut headers).await?;
-        let request = self.http.request(call.method.clone(), url).headers(headers).body(call.body.clone());
+        let body = call.seal.as_ref().map_or_else(|| call.body.clone(), |seal| seal.seal(&call.body));
+        let request = self.http.request(call.method.clone(), url).headers(headers).body(body);
         let mut response = self.patiently(request.send()).await?.map_err(|error| self.unreachable(error))?;
         self.expiry.look(response.extensions().get::<TlsInfo>(), Timestamp::now());
         let mut body = Body::new(text(response.headers(), CONTENT_ENCODING.as_str()), self.bounds)?;

@@ -1,8 +1,8 @@
 //! Talking over HTTP, for the connectors that do: one client with certificates, credentials, time-outs, a pace, retries
 //! and a circuit breaker, all of it as the settings say.
 //!
-//! Sends requests that a connector's pure `wire.rs` built, and hands back answers read to their end and judged. Knows
-//! no format and no paging; follows no link on its own.
+//! Sends requests that a connector's pure `wire.rs` built, and hands back answers read to their end and judged; follows
+//! no link on its own. On top of it, `list` reads lists page by page, for those that pull.
 
 mod body;
 mod breaker;
@@ -14,6 +14,7 @@ mod connect;
 mod credentials;
 mod guard;
 mod judge;
+pub mod list;
 mod oauth;
 mod pace;
 mod refusals;
@@ -21,7 +22,7 @@ mod retry;
 mod room;
 pub mod settings;
 
-pub use call::{Answer, Call, text};
+pub use call::{Answer, Call, Seal, text};
 pub use client::Client;
 pub use judge::{AnswerRule, Expect, Judge, Judged, Means, Rules};
 pub use pace::retry_after;

@@ -29,6 +29,7 @@ pub struct Room {
 struct Terms {
     home: String,
     auth: Auth,
+    account: String,
     rate: Option<Rate>,
     concurrency: usize,
     retry: Retrying,
@@ -55,8 +56,14 @@ pub struct Rooms(Mutex<BTreeMap<String, Vec<Weak<Room>>>>);
 impl Rooms {
     /// The room of a source with these settings, at this host.
     pub fn of(&self, source: &str, home: &reqwest::Url, settings: &Settings) -> Arc<Room> {
+        self.of_account(source, home, settings, "")
+    }
+
+    /// The same, for a connector that has credentials of its own beside those of `auth`.
+    pub fn of_account(&self, source: &str, home: &reqwest::Url, settings: &Settings, account: &str) -> Arc<Room> {
         let Settings { auth, rate, concurrency, retry, breaker, .. } = settings.clone();
-        let terms = Terms { home: home.origin().ascii_serialization(), auth, rate, concurrency, retry, breaker };
+        let (home, account) = (home.origin().ascii_serialization(), account.to_owned());
+        let terms = Terms { home, auth, account, rate, concurrency, retry, breaker };
         let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = rooms.entry(source.to_owned()).or_default();
         known.retain(|room| room.strong_count() > 0);
@@ -84,6 +91,7 @@ mod tests {
         let other_path = Url::parse("https://peer.example/b").unwrap();
         assert!(Arc::ptr_eq(&first, &rooms.of("planning", &other_path, &settings)));
         assert!(!Arc::ptr_eq(&first, &rooms.of("streets", &home, &settings)));
+        assert!(!Arc::ptr_eq(&first, &rooms.of_account("planning", &home, &settings, "hub")));
         assert!(!Arc::ptr_eq(&first, &rooms.of("planning", &home, &Settings { concurrency: 9, ..settings })));
     }
 }

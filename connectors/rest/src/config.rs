@@ -4,18 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use guichet_http::header::{HeaderName, HeaderValue};
+use guichet_http::list::{Binding, Changed, Pages, Path, Template};
 use guichet_http::{Settings as Http, Url, address};
 use guichet_sdk::format::{Format, Shape};
 use guichet_sdk::settings::{read, unusable};
 use guichet_sdk::{FlowSettings, Issue};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use crate::moment::{Counting, Moment};
-use crate::pick::Path;
-use crate::settings::{Anchor, Counts, Detail, Method, Paging, Settings, Since};
-use crate::template::{Binding, Template};
+use crate::settings::{Detail, Method, Paging, Settings};
 
 /// Checked settings: what the rest of the crate works with.
 pub struct Intake {
@@ -65,22 +61,6 @@ pub enum Filling {
     Plain(Value),
 }
 
-/// How a list is paged.
-pub enum Pages {
-    /// One page.
-    One,
-    /// By number.
-    Number { first: u64, size: Option<u64>, total: Option<Path> },
-    /// By offset.
-    Offset { size: Option<u64>, total: Option<Path> },
-    /// By cursor.
-    Cursor(Path),
-    /// By an address in the answer.
-    NextUrl(Path),
-    /// By the `Link` header.
-    Link,
-}
-
 /// How details are asked for.
 pub struct Details {
     /// The request.
@@ -91,20 +71,6 @@ pub struct Details {
     pub format: Format,
     /// At once.
     pub concurrency: usize,
-}
-
-/// How "changed since" is asked.
-pub struct Changed {
-    /// Where the value stands in a list item.
-    pub path: Option<Path>,
-    /// How values are read and written.
-    pub counting: Counting,
-    /// Where the next pull takes up.
-    pub from: Anchor,
-    /// Value for the first pull.
-    pub start: Option<Moment>,
-    /// Leave out older items here.
-    pub filter: bool,
 }
 
 /// Checks the settings of a flow; tells every problem at once.
@@ -119,7 +85,7 @@ pub fn check(flow: FlowSettings) -> Result<Intake, Vec<Issue>> {
     let headers = checked.headers(&settings.headers);
     let body = checked.body(settings.method, settings.body.as_ref());
     let list = Asking { path, query: settings.query.into_iter().collect(), headers: headers.clone(), body };
-    let since = settings.since.and_then(|since| checked.since(since));
+    let since = settings.since.and_then(|since| since.check(checked.issues));
     let paging = settings.page.map_or(Pages::One, |page| checked.paging(page));
     let detail = settings.detail.and_then(|detail| checked.detail(detail, headers, &flow.format));
     checked.bindings(&list, &paging, since.as_ref());
@@ -261,13 +227,17 @@ impl Checked<'_> {
     }
 
     fn paging(&mut self, paging: Paging) -> Pages {
-        let total = |checked: &mut Self, total: Option<String>| total.and_then(|path| checked.picked("page", &path));
+        let picked = |checked: &mut Self, path: Option<String>| path.and_then(|path| checked.picked("page", &path));
         if let Paging::Page { size: Some(0), .. } | Paging::Offset { size: Some(0), .. } = paging {
             self.wrong("page", "`size` is 0", "write `size = 100`");
         }
         match paging {
-            Paging::Page { first, size, total: path } => Pages::Number { first, size, total: total(self, path) },
-            Paging::Offset { size, total: path } => Pages::Offset { size, total: total(self, path) },
+            Paging::Page { first, size, total, more } => {
+                Pages::Number { first, size, total: picked(self, total), more: picked(self, more) }
+            }
+            Paging::Offset { size, total, more } => {
+                Pages::Offset { size, total: picked(self, total), more: picked(self, more) }
+            }
             Paging::Cursor { path } => self.picked("page", &path).map_or(Pages::One, Pages::Cursor),
             Paging::NextUrl { path } => self.picked("page", &path).map_or(Pages::One, Pages::NextUrl),
             Paging::Link => Pages::Link,
@@ -299,49 +269,6 @@ impl Checked<'_> {
         };
         let asking = Asking { path, query, headers, body: None };
         Some(Details { asking, id, format: Format { shape, ..format.clone() }, concurrency: detail.concurrency })
-    }
-
-    fn since(&mut self, since: Since) -> Option<Changed> {
-        let Since { path, counts, from, start, look_back, format, tz, filter } = since;
-        let path = path.and_then(|path| self.picked("since", &path));
-        if path.is_none() && (from == Anchor::Records || filter) {
-            self.wrong(
-                "since",
-                "`path` is missing: what do records count by?",
-                "write `since = { path = \"updated_on\" }`",
-            );
-        }
-        let counting = match counts {
-            Counts::Number => Counting::Numbers,
-            Counts::Time => match TimeZone::get(&tz) {
-                Ok(zone) => Counting::Times { form: format, zone, look_back: look_back.0 },
-                Err(_) => {
-                    self.wrong(
-                        "since",
-                        format!("`{tz}` is not a time zone"),
-                        "write an IANA name, as `tz = \"Europe/Paris\"`",
-                    );
-                    return None;
-                }
-            },
-        };
-        if counts == Counts::Number && from == Anchor::Request {
-            self.wrong("since", "a request has no number", "write `from = \"records\"`");
-        }
-        // a form that cannot read what it wrote would lose its place
-        let probe = Moment::Time(Timestamp::UNIX_EPOCH);
-        if counts == Counts::Time && counting.read(&counting.write(probe)) != Some(probe) {
-            self.wrong(
-                "since",
-                "`format` cannot read the times it writes",
-                "write one with date and time, as `%d/%m/%Y %H:%M:%S`",
-            );
-        }
-        let first = start.as_deref().map(|text| counting.read(text));
-        if first == Some(None) {
-            self.wrong("since", "`start` is not written as `format` says", "write `start = \"2020-01-01T00:00:00Z\"`");
-        }
-        Some(Changed { path, counting, from, start: first.flatten(), filter })
     }
 
     /// Each binding has something to hold, and what must be bound is.

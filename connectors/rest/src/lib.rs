@@ -4,14 +4,8 @@
 //! reads: a `post` is a search. Follows no link to a host that is not listed.
 
 mod client;
-mod codes;
 mod config;
-mod cursor;
-mod moment;
-mod pick;
 mod settings;
-mod source;
-mod template;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -19,16 +13,15 @@ mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use guichet_http::list::{List, ListProbe};
 use guichet_http::{Room, Rooms};
 use guichet_sdk::{
-    BreakerView, Capability, Claim, Connection, ConnectorKind, Fault, FlowSettings, Issue, Memory, Plan, Probe,
+    BreakerView, Capability, Claim, Connection, ConnectorKind, Fault, FlowSettings, Issue, Memory, Plan,
 };
 pub use settings::Settings;
 
 use crate::client::Peer;
 use crate::config::Intake;
-use crate::cursor::Standing;
-use crate::source::List;
 
 /// `connector = "rest"`.
 #[derive(Default)]
@@ -72,24 +65,14 @@ impl Plan for RestPlan {
 
     async fn open(&self, _: Arc<dyn Memory>) -> Result<Connection, Fault> {
         let open = || Peer::open(self.intake.clone(), self.room.clone());
-        Ok(Connection { source: Some(Box::new(List::new(open()?))), sink: None, probe: Box::new(ListProbe(open()?)) })
+        Ok(Connection {
+            source: Some(Box::new(List::new(open()?))),
+            sink: None,
+            probe: Box::new(ListProbe::new(open()?, self.intake.base_url.as_str())),
+        })
     }
 
     fn breaker(&self) -> Option<Arc<dyn BreakerView>> {
         Some(self.room.breaker())
-    }
-}
-
-/// Asks for the first page.
-struct ListProbe(Peer);
-
-#[async_trait]
-impl Probe for ListProbe {
-    async fn probe(&self) -> Result<String, Fault> {
-        let loaded = self.0.page(&Standing::default()).await?;
-        let page = loaded.map(|loaded| loaded.page);
-        let records = page.as_ref().map_or(0, |page| page.items.len());
-        let of = page.and_then(|page| page.total).map(|total| format!(" of {total}")).unwrap_or_default();
-        Ok(format!("`{}` answers; {records} records on its first page{of}", self.0.intake.base_url))
     }
 }

@@ -1,15 +1,12 @@
 //! The settings of a flow that asks over REST, as an integrator writes them. Pure.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use guichet_http::Settings as Http;
-use guichet_sdk::settings::Period;
+use guichet_http::list::{Since, Template};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-
-use crate::template::Template;
 
 /// Settings of a flow that asks a REST interface for lists of records.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -91,6 +88,9 @@ pub enum Paging {
         /// Path of the number of records there are.
         #[serde(default)]
         total: Option<String>,
+        /// Path of a value that says whether there is another page (`true`, `1`, `yes`); it decides alone.
+        #[serde(default)]
+        more: Option<String>,
     },
     /// By the number of records to pass over: `{offset}`, until a page is empty or `total` is reached.
     Offset {
@@ -100,6 +100,9 @@ pub enum Paging {
         /// Path of the number of records there are.
         #[serde(default)]
         total: Option<String>,
+        /// Path of a value that says whether there is another page (`true`, `1`, `yes`); it decides alone.
+        #[serde(default)]
+        more: Option<String>,
     },
     /// By what the page before gave: `{cursor}`, until it gives nothing.
     Cursor {
@@ -141,61 +144,4 @@ impl Default for Detail {
     fn default() -> Self {
         Detail { path: String::new(), query: BTreeMap::new(), id: "id".to_owned(), record: None, concurrency: 4 }
     }
-}
-
-/// How "changed since" is asked.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Since {
-    /// Path in each list item of the time or number it counts by; required unless `from = "request"`.
-    pub path: Option<String>,
-    /// What `path` holds; `time` when not written.
-    pub counts: Counts,
-    /// Where the next pull takes up: at the highest value seen, or at the time of this request.
-    pub from: Anchor,
-    /// Value for the first pull; without it the first pull asks for everything.
-    pub start: Option<String>,
-    /// How far back records are asked for again, each time, because they may have come late; 5m when not written.
-    pub look_back: Period,
-    /// How the source writes times, where that is not RFC 3339: `%d/%m/%Y %H:%M:%S`.
-    pub format: Option<String>,
-    /// Time zone of times without an offset; UTC when not written.
-    pub tz: String,
-    /// Leave out older items here, for interfaces that cannot.
-    pub filter: bool,
-}
-
-impl Default for Since {
-    fn default() -> Self {
-        Since {
-            path: None,
-            counts: Counts::Time,
-            from: Anchor::Records,
-            start: None,
-            look_back: Period(Duration::from_secs(300)),
-            format: None,
-            tz: "UTC".to_owned(),
-            filter: false,
-        }
-    }
-}
-
-/// What `since` counts by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Counts {
-    /// Times.
-    Time,
-    /// Whole numbers that only grow.
-    Number,
-}
-
-/// Where the next pull takes up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Anchor {
-    /// At the highest value seen, never past the start of the pull that saw it.
-    Records,
-    /// At the time of the first request of the pull, by the clock of the peer where it gives one.
-    Request,
 }

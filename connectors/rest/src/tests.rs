@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use guichet_http::header::HeaderMap;
+use guichet_http::list::{At, Run};
 use guichet_http::{Answer, StatusCode};
 use guichet_sdk::format::{Limits, Shape};
 use guichet_sdk::{FlowSettings, Format, Issue};
@@ -10,7 +11,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::config::{Intake, check};
-use crate::cursor::{At, Run};
 use crate::wire;
 
 fn checked(more: Value) -> Result<Intake, Vec<Issue>> {

@@ -1,57 +1,20 @@
-//! Requests built and answers read: the list, its pages, the details. Pure.
+//! Requests built and pages read: the list, its pages, the details. Pure.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use guichet_http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-use guichet_http::{Answer, Call, Method, Url, text};
-use guichet_sdk::format::{Cut, Format, Framer, Shape};
-use guichet_sdk::{Digest, Fault, FaultKind, Issue, Origin, Place, Record, Retry};
+use guichet_http::list::{At, Binding, Page, Path, Picker, Reading, Run, Template, Version};
+use guichet_http::{Answer, Call, Method, Url, codes, text};
+use guichet_sdk::format::{Format, Shape};
+use guichet_sdk::{Digest, Fault, FaultKind, Retry};
 use serde_json::{Map, Value};
 
-use crate::codes;
-use crate::config::{Asking, Details, Filling, Intake, Pages};
-use crate::cursor::{At, Run, Version};
-use crate::moment::Moment;
-use crate::pick::Picker;
-use crate::template::{Binding, Template};
-
-/// Pages of one pull: a peer that gives more gives the same ones.
-const MOST_PAGES: u64 = 1_000_000;
-
-/// A page, read.
-#[derive(Debug)]
-pub struct Page {
-    /// Its items, in the order of the list.
-    pub items: Vec<Item>,
-    /// What recognises it.
-    pub digest: String,
-    /// The page after it.
-    pub next: Option<At>,
-    /// How many items the peer says there are in all.
-    pub total: Option<u64>,
-    /// What is worth telling an operator.
-    pub notices: Vec<Issue>,
-}
-
-/// An item of a list.
-#[derive(Debug)]
-pub struct Item {
-    /// Its bytes.
-    pub cut: Cut,
-    /// What `since` counts by.
-    pub moment: Option<Moment>,
-    /// What its detail is asked for by.
-    pub id: Option<String>,
-}
+use crate::config::{Asking, Details, Filling, Intake};
 
 /// The request for a page.
 pub fn list_call(intake: &Intake, since: Option<&str>, at: &At) -> Result<Call, Fault> {
-    let size = match intake.paging {
-        Pages::Number { size, .. } | Pages::Offset { size, .. } => size,
-        Pages::One | Pages::Cursor(_) | Pages::NextUrl(_) | Pages::Link => None,
-    };
+    let size = intake.paging.size();
     let value = |binding| -> Option<Cow<'_, str>> {
         match (binding, at) {
             (Binding::Since, _) => since.map(Cow::Borrowed),
@@ -165,83 +128,16 @@ fn number<'a>(template: &Template, value: &impl Fn(Binding) -> Option<Cow<'a, st
 
 /// Reads a page of the list.
 pub fn read_page(intake: &Intake, answer: &Answer, run: &Run) -> Result<Page, Fault> {
-    let (cuts, mut notices) = cut(&intake.format, answer).map_err(torn)?;
-    let picker = Picker::of_records(&intake.format);
-    let since = intake.since.as_ref();
-    let paths = [since.and_then(|since| since.path.as_ref()), intake.detail.as_ref().map(|detail| &detail.id)];
-    let items: Vec<_> = cuts.into_iter().map(|cut| item(intake, &picker, paths, cut)).collect();
-    if since.is_some_and(|since| since.path.is_some()) {
-        notices.extend(without_since(answer, &items));
-    }
-    let parts: Vec<&[u8]> = items.iter().map(|item| &*bytes_of(&item.cut).bytes).collect();
-    let digest = Digest::of(&parts).to_string();
-    if !items.is_empty() && run.before.as_deref() == Some(&digest) || run.pages >= MOST_PAGES {
-        return Err(looping(answer));
-    }
-    let (next, total) = after(intake, answer, run, items.len() as u64)?;
-    Ok(Page { items, digest, next, total, notices })
-}
-
-fn item(intake: &Intake, picker: &Picker, paths: [Option<&crate::pick::Path>; 2], cut: Cut) -> Item {
-    let [moment, id] = match &cut {
-        Cut::Record(record) => picker.pick(record, paths),
-        Cut::Broken(..) => [None, None],
-    };
-    let counting = intake.since.as_ref().map(|since| &since.counting);
-    Item { cut, moment: moment.and_then(|text| counting?.read(&text)), id }
-}
-
-/// The record of a cut, broken or not.
-pub fn bytes_of(cut: &Cut) -> &Record {
-    match cut {
-        Cut::Record(record) | Cut::Broken(record, _) => record,
-    }
-}
-
-fn without_since(answer: &Answer, items: &[Item]) -> Option<Issue> {
-    let without = items.iter().filter(|item| item.moment.is_none() && matches!(item.cut, Cut::Record(_))).count();
-    (without > 0).then(|| {
-        let message = format!("{without} of {} records have no readable value at `since.path`", items.len());
-        Issue::warning(codes::NO_SINCE, message).at(Place::file(&*answer.about)).hint(
-            "correct `since.path` or `since.format`; such records are read, but the next pull cannot count by them",
-        )
-    })
-}
-
-/// The page after this one, and how many items there are in all.
-fn after(intake: &Intake, answer: &Answer, run: &Run, count: u64) -> Result<(Option<At>, Option<u64>), Fault> {
-    let pick = |path| {
-        let [found] = Picker::of_answers(&intake.format).pick_of(&answer.body, [Some(path)]);
+    let body = if answer.empty { Bytes::new() } else { answer.body.clone() };
+    let id = intake.detail.as_ref().map(|detail| &detail.id);
+    let reading = Reading { format: &intake.format, since: intake.since.as_ref(), id };
+    let mut page = reading.page(&answer.about, &body, run)?;
+    let value = |path: &Path| {
+        let [found] = Picker::of_answers(&intake.format).pick_of(&body, [Some(path)]);
         found
     };
-    let (total, step) = match &intake.paging {
-        Pages::One => return Ok((None, None)),
-        Pages::Cursor(path) => {
-            return Ok((pick(path).map(At::Cursor).map(|next| other(next, run, answer)).transpose()?, None));
-        }
-        Pages::NextUrl(path) => {
-            return Ok((pick(path).map(At::Url).map(|next| other(next, run, answer)).transpose()?, None));
-        }
-        Pages::Link => {
-            return Ok((linked(answer).map(At::Url).map(|next| other(next, run, answer)).transpose()?, None));
-        }
-        Pages::Number { first, total, .. } => {
-            let number = if let At::Number(number) = run.at { number } else { *first };
-            (total, At::Number(number.saturating_add(1)))
-        }
-        Pages::Offset { total, .. } => {
-            let offset = if let At::Offset(offset) = run.at { offset } else { 0 };
-            // by what came, not by what was asked for: peers cap the size of a page
-            (total, At::Offset(offset.saturating_add(count)))
-        }
-    };
-    let total = total.as_ref().and_then(pick).and_then(|text| text.parse::<u64>().ok());
-    let all = total.is_some_and(|total| run.read.saturating_add(count) >= total);
-    Ok(((count > 0 && !all).then_some(step), total))
-}
-
-fn other(next: At, run: &Run, answer: &Answer) -> Result<At, Fault> {
-    if next == run.at { Err(looping(answer)) } else { Ok(next) }
+    (page.next, page.total) = intake.paging.after(&answer.about, run, &page, value, || linked(answer))?;
+    Ok(page)
 }
 
 /// The target of `rel="next"` in the `Link` headers.
@@ -266,57 +162,4 @@ fn links(header: &str) -> impl Iterator<Item = (&str, &str)> {
         rest = &after[end..];
         Some((target, &after[..end]))
     })
-}
-
-/// The record in a detail answer; `None` when it is gone.
-pub fn read_detail(details: &Details, answer: &Answer) -> Option<Cut> {
-    if answer.empty {
-        return None;
-    }
-    let broken = |issue: Issue| {
-        let kept = answer.body.slice(..answer.body.len().min(details.format.limits.record_bytes));
-        let origin = Origin { name: answer.about.clone(), line: 1, column: 1, position: 1, ..Origin::default() };
-        Some(Cut::Broken(Record { bytes: kept, context: Arc::from(""), origin }, issue))
-    };
-    let mut cuts = match cut(&details.format, answer) {
-        Ok((cuts, _)) => cuts.into_iter(),
-        Err(issue) => return broken(issue),
-    };
-    match (cuts.next(), cuts.next()) {
-        (Some(cut), None) => Some(cut),
-        (found, _) => {
-            let many = if found.is_some() { "more than one record" } else { "no record" };
-            let issue = Issue::error(codes::DETAIL, format!("the detail answer holds {many}"));
-            broken(
-                issue.at(Place::file(&*answer.about)).hint("correct `detail.record`: it says where the record stands"),
-            )
-        }
-    }
-}
-
-fn cut(format: &Format, answer: &Answer) -> Result<(Vec<Cut>, Vec<Issue>), Issue> {
-    let mut cuts = Vec::new();
-    if answer.empty || answer.body.trim_ascii().is_empty() {
-        return Ok((cuts, Vec::new()));
-    }
-    let mut framer = Framer::new(format, answer.about.clone(), 0);
-    framer.push(&answer.body);
-    framer.end();
-    while let Some(cut) = framer.next()? {
-        cuts.push(cut);
-    }
-    Ok((cuts, framer.notices()))
-}
-
-/// A page that cannot be cut is not the records' fault: the peer may answer better the next time.
-fn torn(issue: Issue) -> Fault {
-    Fault::content(issue).retry(Retry::After(None))
-}
-
-fn looping(answer: &Answer) -> Fault {
-    let mut fault = Fault::new(FaultKind::Protocol, codes::LOOP, "the peer gives the same page again and again");
-    fault.issue.place = Place::file(&*answer.about);
-    fault.issue.hint =
-        Some("check the names of the paging parameters in `query`: the peer seems not to know them".to_owned());
-    fault
 }

@@ -165,6 +165,12 @@ pages! {
     "E328"
     "E340"
     "E341"
+    "E342"
+    "E343"
+    "E344"
+    "E345"
+    "E346"
+    "E347"
 }
 
 /// The page of a code; `None` for a code that does not exist.

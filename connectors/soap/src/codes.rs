@@ -6,3 +6,15 @@ use guichet_sdk::Code;
 pub const NO_ENVELOPE: Code = Code("E340");
 /// An envelope of a version of SOAP nobody knows.
 pub const VERSION: Code = Code("E341");
+/// The peer answered with a fault that may pass.
+pub const FAULT: Code = Code("E342");
+/// The peer answered with a fault that will not pass by itself.
+pub const FAULT_REFUSED: Code = Code("E343");
+/// A header of an answer must be understood, and is not.
+pub const NOT_UNDERSTOOD: Code = Code("E344");
+/// An answer holds an element that a rule of `faults` calls a failure.
+pub const ERROR_ELEMENT: Code = Code("E345");
+/// An answer in several parts that cannot be taken apart.
+pub const PARTS: Code = Code("E346");
+/// An attachment that cannot be put where it belongs.
+pub const ATTACHMENT: Code = Code("E347");

@@ -1,7 +1,87 @@
-//! The `soap` connector: what envelopes and faults say.
+//! The `soap` connector: lists of records asked for over SOAP 1.1 and 1.2.
 //!
-//! Names are known by their namespace, never by their prefix.
+//! Reads page by page, asks for details where a list holds only pointers, and takes up where it left off. Names are
+//! known by their namespace, never by their prefix. Only ever reads; follows no link.
 
-pub mod codes;
-pub mod envelope;
-pub mod fault;
+mod answer;
+mod body;
+mod client;
+mod codes;
+mod config;
+mod envelope;
+mod fault;
+mod parts;
+mod rules;
+mod security;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use guichet_http::list::{List, ListProbe};
+use guichet_http::{Room, Rooms};
+use guichet_sdk::{
+    BreakerView, Capability, Claim, Connection, ConnectorKind, Fault, FlowSettings, Issue, Memory, Plan,
+};
+pub use settings::Settings;
+
+use crate::client::Peer;
+use crate::config::Intake;
+
+/// `connector = "soap"`.
+#[derive(Default)]
+pub struct SoapKind {
+    rooms: Rooms,
+}
+
+impl ConnectorKind for SoapKind {
+    fn name(&self) -> &'static str {
+        "soap"
+    }
+
+    fn schema(&self) -> serde_json::Value {
+        schemars::schema_for!(Settings).to_value()
+    }
+
+    fn plan(&self, flow: FlowSettings) -> Result<Arc<dyn Plan>, Vec<Issue>> {
+        let source = flow.source.clone();
+        let intake = Arc::new(config::check(flow)?);
+        // where secrets are kept, not what they are
+        let account = intake.manner.security.as_ref().map(|security| format!("{security:?}")).unwrap_or_default();
+        let room = self.rooms.of_account(&source, &intake.url, &intake.http, &account);
+        Ok(Arc::new(SoapPlan { intake, room }))
+    }
+}
+
+/// Checked settings of a flow over SOAP, in the room of its source.
+struct SoapPlan {
+    intake: Arc<Intake>,
+    room: Arc<Room>,
+}
+#[async_trait]
+impl Plan for SoapPlan {
+    fn capability(&self) -> Capability {
+        Capability { pull: true, wakes: false, replays: true, ..Capability::default() }
+    }
+
+    /// A list can be read by any number of flows; two that ask the very same are a mistake.
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim(format!("list:{}", self.intake.shown))]
+    }
+
+    async fn open(&self, _: Arc<dyn Memory>) -> Result<Connection, Fault> {
+        let open = || Peer::open(self.intake.clone(), self.room.clone());
+        Ok(Connection {
+            source: Some(Box::new(List::new(open()?))),
+            sink: None,
+            probe: Box::new(ListProbe::new(open()?, self.intake.url.as_str())),
+        })
+    }
+
+    fn breaker(&self) -> Option<Arc<dyn BreakerView>> {
+        Some(self.room.breaker())
+    }
+}

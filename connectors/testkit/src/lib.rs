@@ -7,8 +7,10 @@ pub mod conformance;
 pub mod hub;
 pub mod office;
 pub mod proxy;
+pub mod soap_office;
 pub mod table;
 
 pub use hub::{Finished, Hub};
 pub use office::{Mood, Office};
 pub use proxy::{Fault, Proxy};
+pub use soap_office::{SoapMood, SoapOffice};

@@ -4,18 +4,18 @@
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use guichet_sdk::format::Cut;
-use guichet_sdk::{Ack, Batch, Cursor, Fault, FaultKind, Issue, Limit, Source};
+use guichet_sdk::{Ack, Batch, Cursor, Fault, FaultKind, Issue, Limit, Probe, Source};
 
-use crate::client::{Loaded, Peer};
+use super::cursor::{Run, Standing};
+use super::moment::Moment;
+use super::page::{Item, record_of};
+use super::since::Anchor;
+use super::{Asks, Loaded};
 use crate::codes;
-use crate::cursor::{Run, Standing};
-use crate::moment::Moment;
-use crate::settings::Anchor;
-use crate::wire;
 
 /// A list as records.
-pub struct List {
-    peer: Peer,
+pub struct List<P> {
+    peer: P,
     /// The cursor of the batch before; `None` before the first.
     stands: Option<Option<Cursor>>,
     standing: Standing,
@@ -31,9 +31,9 @@ struct Open {
     given: usize,
 }
 
-impl List {
+impl<P: Asks> List<P> {
     /// A source that reads a list.
-    pub fn new(peer: Peer) -> Self {
+    pub fn new(peer: P) -> Self {
         List { peer, stands: None, standing: Standing::default(), page: None, resumed: false }
     }
 
@@ -80,7 +80,7 @@ impl List {
         let before = open.loaded.run.read + open.given as u64;
         let (mut taken, mut bytes) = (0, 0);
         let wanted = items.iter().filter(|item| !self.passed_over(item));
-        let mut details = self.peer.intake.detail.as_ref().map(|details| Box::pin(self.peer.details(details, wanted)));
+        let mut details = self.peer.details(wanted.collect());
         while taken < items.len().min(limit.records.max(1)) && (taken == 0 || bytes < limit.bytes) {
             let item = &items[taken];
             let cut = match &mut details {
@@ -93,7 +93,7 @@ impl List {
                 None => {}
                 Some(Err(gone)) => batch.notices.push(gone),
                 Some(Ok(mut cut)) => {
-                    bytes += wire::bytes_of(&cut).bytes.len();
+                    bytes += record_of(&cut).bytes.len();
                     let (Cut::Record(record) | Cut::Broken(record, _)) = &mut cut;
                     record.origin.position = before + taken as u64;
                     match cut {
@@ -107,8 +107,8 @@ impl List {
     }
 
     /// Older than asked for, from a peer that cannot filter.
-    fn passed_over(&self, item: &wire::Item) -> bool {
-        let Some(changed) = self.peer.intake.since.as_ref().filter(|changed| changed.filter) else { return false };
+    fn passed_over(&self, item: &Item) -> bool {
+        let Some(changed) = self.peer.since().filter(|changed| changed.filter) else { return false };
         let known = self.standing.since.map(|seen| changed.counting.look_back(seen)).or(changed.start);
         known.zip(item.moment).is_some_and(|(known, moment)| moment < known)
     }
@@ -136,7 +136,7 @@ impl List {
 
     /// Where the source stands after a whole pull.
     fn finished(&self, run: &Run, last: &Loaded) -> Standing {
-        let since = self.peer.intake.since.as_ref().and_then(|changed| match changed.from {
+        let since = self.peer.since().and_then(|changed| match changed.from {
             Anchor::Records => Some(changed.counting.cap(run.reached?, run.start)),
             Anchor::Request => Some(Moment::Time(run.start)),
         });
@@ -165,7 +165,7 @@ fn missing(read: u64, total: Option<u64>) -> Option<Issue> {
 }
 
 #[async_trait]
-impl Source for List {
+impl<P: Asks> Source for List<P> {
     async fn next(&mut self, after: Option<&Cursor>, limit: Limit) -> Result<Batch, Fault> {
         let mut batch = Batch::default();
         if self.stands.as_ref().map(Option::as_ref) != Some(after) {
@@ -205,5 +205,29 @@ impl Source for List {
 
     async fn woken(&mut self) {
         std::future::pending().await
+    }
+}
+
+/// Asks for the first page.
+pub struct ListProbe<P> {
+    peer: P,
+    address: String,
+}
+
+impl<P: Asks> ListProbe<P> {
+    /// A probe of the list at an address.
+    pub fn new(peer: P, address: &str) -> Self {
+        ListProbe { peer, address: address.to_owned() }
+    }
+}
+
+#[async_trait]
+impl<P: Asks> Probe for ListProbe<P> {
+    async fn probe(&self) -> Result<String, Fault> {
+        let loaded = self.peer.page(&Standing::default()).await?;
+        let page = loaded.map(|loaded| loaded.page);
+        let records = page.as_ref().map_or(0, |page| page.items.len());
+        let of = page.and_then(|page| page.total).map(|total| format!(" of {total}")).unwrap_or_default();
+        Ok(format!("`{}` answers; {records} records on its first page{of}", self.address))
     }
 }

@@ -4,7 +4,7 @@ use guichet_sdk::Cursor;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::moment::Moment;
+use super::moment::Moment;
 
 /// The cursor of this connector, as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

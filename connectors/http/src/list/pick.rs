@@ -6,7 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use guichet_sdk::format::{Format, Limits, Reader, Shape};
-use guichet_sdk::{Node, Record};
+use guichet_sdk::{Node, Record, TEXT};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A path in an answer: keys or elements with `/` between them; `@name` is an attribute, `0` the first item of an array.
@@ -19,6 +19,11 @@ impl Path {
         let text = text.trim_matches('/').replace('@', "/@");
         let steps: Vec<_> = text.split('/').filter(|step| !step.is_empty()).map(str::to_owned).collect();
         (!steps.is_empty() && steps.iter().all(|step| step != "@")).then_some(Path(steps))
+    }
+
+    /// Its steps; an attribute begins with `@`.
+    pub fn steps(&self) -> &[String] {
+        &self.0
     }
 }
 
@@ -66,6 +71,8 @@ fn in_tree(root: &Node, path: &[String]) -> Option<String> {
             Ok(at) => items.get(at),
             Err(_) => items.first()?.get(step),
         },
+        // an element without attributes and children is nothing but its text
+        Node::Text(_) if step == TEXT => Some(node),
         Node::Empty | Node::Text(_) | Node::Number(_) | Node::Bool(_) | Node::Map(_) => node.get(step),
     })?;
     found.scalar().filter(|text| !text.is_empty()).map(str::to_owned)
@@ -215,6 +222,8 @@ mod tests {
             assert_eq!(at(true, body, path).as_deref(), expected, "{path}");
         }
         assert_eq!(at(true, "<torn", "@x"), None);
+        assert_eq!(at(true, "<number>7</number>", "#text").as_deref(), Some("7"));
+        assert_eq!(at(true, "<number a='1'>7</number>", "#text").as_deref(), Some("7"));
     }
 
     #[test]
