@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use guichet_sdk::BreakerState;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,6 +27,8 @@ pub enum SourceStanding {
     Stale,
     /// The last look failed, or it is not looked at any more.
     Failed,
+    /// It failed several times in a row and is left alone between probes (its circuit breaker is not closed).
+    Down,
 }
 
 /// A source, over all of its flows: as fresh as the least fresh one.
@@ -80,7 +83,9 @@ fn state(name: Arc<str>, flows: &[FlowStatus], now: i64) -> SourceState {
     let failed = flows.iter().any(|flow| flow.failures > 0 || flow.state == FlowState::Failed);
     let observed_at = flows.iter().filter_map(|flow| flow.observed_at).max();
     let verified_at = flows.iter().map(|flow| flow.verified_at).min().flatten();
+    let down = flows.iter().any(|flow| flow.breaker(now).state != BreakerState::Closed);
     let standing = match freshness {
+        _ if down => SourceStanding::Down,
         _ if failed => SourceStanding::Failed,
         Freshness::Live | Freshness::Fresh => SourceStanding::Ok,
         Freshness::Stale | Freshness::Unknown => SourceStanding::Stale,
@@ -127,7 +132,8 @@ pub struct SourceAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     pub title: Option<&'a Texts>,
-    /// `ok`, `stale`, or `failed` (the last look failed).
+    /// `ok`, `stale`, `failed` (the last look failed), or `down` (it failed several times in a row and is left alone
+    /// between probes).
     pub state: SourceStanding,
     /// `live`, `fresh`, `stale` or `unknown`, against its contract.
     pub freshness: Freshness,

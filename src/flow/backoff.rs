@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use guichet_sdk::{Fault, FaultKind, Retry};
-
-use super::Circuit;
+use guichet_sdk::{BreakerState, Fault, FaultKind, Retry};
 
 /// Failures in a row after which a source is no longer believed to be there.
 const OPENS_AT: u32 = 3;
@@ -60,11 +58,11 @@ impl Trouble {
     }
 
     /// The circuit while waiting, or while trying (`trying`).
-    pub fn circuit(&self, trying: bool) -> Circuit {
+    pub fn circuit(&self, trying: bool) -> BreakerState {
         match (self.failures >= OPENS_AT, trying) {
-            (false, _) => Circuit::Closed,
-            (true, false) => Circuit::Open,
-            (true, true) => Circuit::HalfOpen,
+            (false, _) => BreakerState::Closed,
+            (true, false) => BreakerState::Open,
+            (true, true) => BreakerState::HalfOpen,
         }
     }
 }
@@ -120,7 +118,7 @@ mod tests {
                 (trouble.circuit(false), trouble.circuit(true))
             })
             .collect();
-        assert_eq!(seen[1], (Circuit::Closed, Circuit::Closed));
-        assert_eq!(seen[2], (Circuit::Open, Circuit::HalfOpen));
+        assert_eq!(seen[1], (BreakerState::Closed, BreakerState::Closed));
+        assert_eq!(seen[2], (BreakerState::Open, BreakerState::HalfOpen));
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use guichet_sdk::Progress;
+use guichet_sdk::{BreakerLook, BreakerState, BreakerView, Issue, Progress};
 
 use crate::ledger::{Contract, freshness};
 use crate::model::{FlowName, Freshness};
-use crate::store::{Counts, KeptIssue};
+use crate::store::Counts;
 
 /// What a flow is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -32,18 +33,9 @@ pub enum FlowState {
     Failed,
 }
 
-/// Whether a flow still believes its source to be there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Circuit {
-    /// It does.
-    #[default]
-    Closed,
-    /// It failed several times in a row: nothing is asked before the wait is over.
-    Open,
-    /// The wait is over: one probe decides.
-    HalfOpen,
-}
+/// A source that has not answered a question for so long is slow, microseconds. It goes on being waited for: ending the
+/// wait is for the time-outs of its connector.
+const SLOW_AFTER: i64 = 5_000_000;
 
 /// The visible state of a flow. Times are microseconds since 1970.
 #[derive(Debug, Clone, Default)]
@@ -61,9 +53,13 @@ pub struct FlowStatus {
     /// Failures in a row.
     pub failures: u32,
     /// The last failure, until a success.
-    pub fault: Option<KeptIssue>,
-    /// Whether its source is believed to be there.
-    pub circuit: Circuit,
+    pub fault: Option<Issue>,
+    /// Whether the flow itself believes its source to be there, after failures in a row.
+    pub circuit: BreakerState,
+    /// The circuit breaker of its connector, as it stood when the board was read; `None` where it has none.
+    pub peer: Option<BreakerLook>,
+    /// When the question was put to the source that it has not answered yet.
+    pub asked_at: Option<i64>,
     /// How far the current whole is read.
     pub progress: Option<Progress>,
     /// Counts since the flow exists.
@@ -86,36 +82,120 @@ impl FlowStatus {
             None => Freshness::Unknown,
         }
     }
+
+    /// The circuit breaker in front of its source at a time: the connector's, or where it has none what the flow's own
+    /// failures say.
+    pub fn breaker(&self, now: i64) -> BreakerLook {
+        if let Some(look) = &self.peer {
+            return look.clone();
+        }
+        let tripped = self.circuit != BreakerState::Closed;
+        let open = self.circuit == BreakerState::Open;
+        let left = |at: i64| Duration::from_micros(u64::try_from(at.saturating_sub(now)).unwrap_or(0));
+        BreakerLook {
+            state: self.circuit,
+            failures: self.failures,
+            probe_in: self.next_at.filter(|_| open).map(left),
+            because: self.fault.clone().filter(|_| tripped),
+        }
+    }
+
+    /// Since when the source has kept the flow waiting for an answer, once that is longer than an answer should take.
+    pub fn slow_since(&self, now: i64) -> Option<i64> {
+        self.asked_at.filter(|at| now.saturating_sub(*at) >= SLOW_AFTER)
+    }
 }
 
 /// The visible state of every flow.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Board {
-    flows: Mutex<BTreeMap<FlowName, FlowStatus>>,
+    flows: Mutex<BTreeMap<FlowName, Shown>>,
     version: AtomicU64,
+}
+
+/// What is shown of a flow.
+#[derive(Default)]
+struct Shown {
+    status: FlowStatus,
+    breaker: Option<Arc<dyn BreakerView>>,
+}
+
+impl Shown {
+    fn read(&self) -> FlowStatus {
+        FlowStatus { peer: self.breaker.as_ref().map(|breaker| breaker.look()), ..self.status.clone() }
+    }
 }
 
 impl Board {
     /// Changes the state of a flow.
     pub fn update(&self, name: &FlowName, change: impl FnOnce(&mut FlowStatus)) {
-        let mut flows = self.flows.lock().unwrap_or_else(PoisonError::into_inner);
-        change(flows.entry(name.clone()).or_default());
+        change(&mut self.flows().entry(name.clone()).or_default().status);
         self.version.fetch_add(1, Ordering::Release);
     }
 
-    /// Counts the updates: what was derived from the board stands while this stands.
+    /// Shows the circuit breaker of a flow's connector from now on.
+    pub fn show_breaker(&self, name: &FlowName, breaker: Option<Arc<dyn BreakerView>>) {
+        self.flows().entry(name.clone()).or_default().breaker = breaker;
+    }
+
+    /// Counts the updates: what was derived from the board stands while this stands (circuit breakers of connectors turn
+    /// by themselves).
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
     /// The state of a flow.
     pub fn get(&self, name: &FlowName) -> Option<FlowStatus> {
-        self.flows.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.flows().get(name).map(Shown::read)
     }
 
     /// Every flow with its state, by name.
     pub fn all(&self) -> Vec<(FlowName, FlowStatus)> {
-        let flows = self.flows.lock().unwrap_or_else(PoisonError::into_inner);
-        flows.iter().map(|(name, status)| (name.clone(), status.clone())).collect()
+        self.flows().iter().map(|(name, shown)| (name.clone(), shown.read())).collect()
+    }
+
+    fn flows(&self) -> MutexGuard<'_, BTreeMap<FlowName, Shown>> {
+        self.flows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use guichet_sdk::Code;
+
+    use super::*;
+
+    struct Peer;
+
+    impl BreakerView for Peer {
+        fn look(&self) -> BreakerLook {
+            BreakerLook { state: BreakerState::HalfOpen, failures: 7, probe_in: None, because: None }
+        }
+    }
+
+    #[test]
+    fn a_flow_shows_the_breaker_of_its_connector_or_else_what_its_own_failures_say() {
+        let (board, name) = (Board::default(), FlowName::new("tax", "cases"));
+        board.update(&name, |status| {
+            (status.failures, status.circuit) = (3, BreakerState::Open);
+            status.next_at = Some(9_000_000);
+            status.fault = Some(Issue::error(Code("E201"), "the disk is full"));
+        });
+        let own = board.get(&name).unwrap().breaker(7_000_000);
+        assert_eq!((own.state, own.failures), (BreakerState::Open, 3));
+        assert_eq!(own.probe_in, Some(Duration::from_secs(2)));
+        assert_eq!(own.because.unwrap().code, Code("E201"));
+        board.show_breaker(&name, Some(Arc::new(Peer)));
+        let peer = board.all()[0].1.breaker(7_000_000);
+        assert_eq!((peer.state, peer.failures), (BreakerState::HalfOpen, 7));
+    }
+
+    #[test]
+    fn a_source_is_slow_once_an_answer_is_overdue() {
+        let waiting = FlowStatus { asked_at: Some(1_000_000), ..FlowStatus::default() };
+        assert_eq!(waiting.slow_since(1_000_000 + SLOW_AFTER - 1), None);
+        assert_eq!(waiting.slow_since(1_000_000 + SLOW_AFTER), Some(1_000_000));
+        assert_eq!(FlowStatus::default().slow_since(i64::MAX), None);
     }
 }

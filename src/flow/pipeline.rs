@@ -111,16 +111,15 @@ impl Pipeline {
         cursor: Option<&Cursor>,
         signals: &Signals,
     ) -> Result<Option<Batch>, Fault> {
+        self.route.asks();
         let answer = tokio::select! {
             biased;
             () = signals.halted() => None,
             answer = source.next(cursor, self.route.limit) => Some(answer),
         };
+        self.route.answered(matches!(answer, Some(Ok(_))));
         match answer {
-            Some(Ok(batch)) => {
-                self.route.looked();
-                Ok(Some(batch))
-            }
+            Some(Ok(batch)) => Ok(Some(batch)),
             Some(Err(fault)) => {
                 self.settle(Some(source)).await?;
                 Err(fault)

@@ -63,6 +63,7 @@ impl Route {
             receive: config.receive,
             sample,
         };
+        route.board.show_breaker(&route.name, route.plan.breaker());
         route.show().await?;
         Ok(route)
     }
@@ -112,9 +113,18 @@ impl Route {
         self.store.pause(self.row, Some(&issue.message)).await
     }
 
-    /// Shows a successful look at the source.
-    pub(super) fn looked(&self) {
+    /// Shows that a question is put to the source.
+    pub(super) fn asks(&self) {
         let now = clock::now();
-        self.board.update(&self.name, |status| status.verified_at = Some(now));
+        self.board.update(&self.name, |status| status.asked_at = Some(now));
+    }
+
+    /// Shows that nothing is asked any more, and a successful look at the source where it answered well.
+    pub(super) fn answered(&self, well: bool) {
+        let now = clock::now();
+        self.board.update(&self.name, |status| {
+            status.asked_at = None;
+            status.verified_at = if well { Some(now) } else { status.verified_at };
+        });
     }
 }

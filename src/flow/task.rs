@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use guichet_sdk::{Connection, Fault, Source};
+use guichet_sdk::{BreakerState, Connection, Fault, Source};
 
 use super::backoff::{Trouble, Verdict};
 use super::pipeline::{Pipeline, RunEnd};
@@ -59,6 +59,26 @@ impl Task {
         self.route.board.update(&self.route.name, change);
     }
 
+    /// Shows the flow's own circuit, and tells when it turns; where the connector has a breaker, that one tells.
+    fn turn(&self, trying: bool) {
+        let (circuit, name) = (self.trouble.circuit(trying), &self.route.name);
+        let mut before = circuit;
+        self.show(|status| before = std::mem::replace(&mut status.circuit, circuit));
+        if before == circuit || self.route.plan.breaker().is_some() {
+            return;
+        }
+        let failures = self.trouble.failures;
+        match circuit {
+            BreakerState::Open => {
+                tracing::warn!(flow = %name, failures, "circuit breaker of `{name}` open after {failures} failures")
+            }
+            BreakerState::HalfOpen => {
+                tracing::info!(flow = %name, "circuit breaker of `{name}` half open: a probe goes out")
+            }
+            BreakerState::Closed => tracing::info!(flow = %name, "circuit breaker of `{name}` closed"),
+        }
+    }
+
     async fn while_paused(&self) {
         while let Some(reason) = self.signals.paused() {
             if self.signals.stopped() {
@@ -80,10 +100,8 @@ impl Task {
 
     /// One connection, for as long as it holds. Ends without a fault when paused or stopped.
     async fn session(&mut self) -> Result<(), Fault> {
-        self.show(|status| {
-            status.state = FlowState::Running;
-            status.circuit = self.trouble.circuit(true);
-        });
+        self.show(|status| status.state = FlowState::Running);
+        self.turn(true);
         let opened = tokio::select! {
             biased;
             () = self.signals.halted() => return Ok(()),
@@ -169,10 +187,8 @@ impl Task {
             tracing::info!(flow = %self.route.name, failures = self.trouble.failures, "the flow works again");
         }
         self.trouble = Trouble::default();
-        self.show(|status| {
-            (status.failures, status.fault) = (0, None);
-            status.circuit = self.trouble.circuit(false);
-        });
+        self.show(|status| (status.failures, status.fault) = (0, None));
+        self.turn(false);
         if self.pipeline.tally.counts.received > 0 {
             self.route.show().await.map_err(|e| faults::of_store(&e))?;
         }
@@ -190,13 +206,13 @@ impl Task {
         let now = clock::now();
         self.show(|status| {
             status.failures = self.trouble.failures;
-            status.fault = Some((&*fault.issue).into());
-            status.circuit = self.trouble.circuit(false);
+            status.fault = Some((*fault.issue).clone());
             (status.state, status.next_at) = match verdict {
                 Verdict::Wait(wait) => (FlowState::BackingOff, Some(now.saturating_add(wait.as_micros() as i64))),
                 Verdict::Stop => (FlowState::Failed, None),
             };
         });
+        self.turn(false);
         let patience = async {
             match verdict {
                 Verdict::Wait(wait) => tokio::time::sleep(wait).await,

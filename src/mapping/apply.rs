@@ -30,9 +30,10 @@ impl Mapping {
             run.list(list, &scene, &mut draft.update.facts);
         }
         let key = draft.update.key.clone();
-        let updates = match &self.updates {
-            None => run.finish(draft, [&self.record, &self.record], &scene).into_iter().collect(),
-            Some(walk) => run.updates([&walk.scope, &self.record], walk, &scene, draft),
+        let updates = if self.updates.is_empty() {
+            run.finish(draft, [&self.record, &self.record], &scene).into_iter().collect()
+        } else {
+            run.updates(&self.updates, &self.record, &scene, draft)
         };
         if run.issues.is_empty() {
             return Ok(updates);
@@ -129,22 +130,24 @@ impl Run {
         }
     }
 
-    /// One update per item, then the facts of the record, as known at the latest of them.
+    /// One update per item of each walk, then the facts of the record, as known at the latest of them.
     fn updates<'a>(
         &mut self,
-        scopes: [&Scope; 2],
-        walk: &'a Walk,
+        walks: &'a [Walk],
+        of_record: &Scope,
         scene: &Scene<'a>,
         record: Draft,
     ) -> Vec<CaseUpdate> {
         let facts = CaseUpdate { status: None, event: None, ..record.update.clone() };
         let base = Draft { update: CaseUpdate { facts: Facts::default(), ..record.update }, status: record.status };
         let mut updates = Vec::new();
-        for mut scene in self.items(walk, scene) {
-            self.lets(&walk.scope, &mut scene);
-            let mut draft = base.clone();
-            self.fields(&walk.scope, &scene, |target, own, value| draft.set(target, own, value));
-            updates.extend(self.finish(draft, scopes, &scene));
+        for walk in walks {
+            for mut scene in self.items(walk, scene) {
+                self.lets(&walk.scope, &mut scene);
+                let mut draft = base.clone();
+                self.fields(&walk.scope, &scene, |target, own, value| draft.set(target, own, value));
+                updates.extend(self.finish(draft, [&walk.scope, of_record], &scene));
+            }
         }
         if !facts.facts.is_empty() {
             let since = |update: &CaseUpdate| update.status.as_ref().and_then(|status| status.effective_at);

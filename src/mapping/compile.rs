@@ -139,7 +139,7 @@ struct Compiler<'c> {
 }
 
 impl<'c> Compiler<'c> {
-    fn mapping(&mut self, written: &'c Written) -> (Scope, Option<Walk>, Vec<Walk>) {
+    fn mapping(&mut self, written: &'c Written) -> (Scope, Vec<Walk>, Vec<Walk>) {
         let record = self.scope(&written.record);
         let (lets, exprs) = (self.checker.lets.len(), self.exprs.len());
         let mut walk = |list: &'c List| {
@@ -148,9 +148,9 @@ impl<'c> Compiler<'c> {
             self.exprs.truncate(exprs);
             walk
         };
-        let updates = written.updates.as_ref().map(&mut walk);
+        let updates: Vec<Walk> = written.updates.iter().map(&mut walk).collect();
         let lists = written.lists.iter().map(&mut walk).collect();
-        self.completeness(&record, updates.as_ref(), written);
+        self.completeness(&record, &updates, written);
         (record, updates, lists)
     }
 
@@ -335,7 +335,7 @@ impl<'c> Compiler<'c> {
     }
 
     /// Checks that what belongs together is there.
-    fn completeness(&mut self, record: &Scope, updates: Option<&Walk>, written: &Written) {
+    fn completeness(&mut self, record: &Scope, updates: &[Walk], written: &Written) {
         let parts = std::iter::once(&written.record).chain(written.lists.iter().map(|list| &list.fields));
         for part in parts {
             for spec in part.part.needed().filter(|spec| !part.fields.iter().any(|entry| entry.name == spec.name)) {
@@ -371,7 +371,7 @@ impl<'c> Compiler<'c> {
             }
         }
         let event = record.fields.iter().find(|field| field.target == Target::Update(UpdateField::Event));
-        if let Some(site) = event.map(|field| field.site).filter(|_| updates.is_some()) {
+        if let Some(site) = event.map(|field| field.site).filter(|_| !updates.is_empty()) {
             let hint = "set it in `[updates.fields]`".to_owned();
             self.checker.error(SETTING, site, "the record is not one event: it has `[updates]`", Some(hint));
         }

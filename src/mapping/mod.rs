@@ -53,7 +53,7 @@ pub struct Mapping {
     file: Arc<str>,
     services: Vec<String>,
     record: Scope,
-    updates: Option<Walk>,
+    updates: Vec<Walk>,
     lists: Vec<Walk>,
     tables: Vec<Arc<Table>>,
     paths_read: BTreeSet<Vec<String>>,

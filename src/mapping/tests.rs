@@ -250,6 +250,37 @@ fn each_item_of_a_history_is_one_update_and_the_facts_come_last() {
 }
 
 #[test]
+fn beside_a_history_the_record_itself_can_say_how_it_began() {
+    let began = "[[updates]]\n[updates.fields]\nupdate.event = \"'began'\"\n\
+        status.phase = \"(first(event[*]@from) ?? now) | map('a': 'received', 'b': 'closed')\"\n\
+        status.effective_at = \"made | date\"\n[[updates]]\neach";
+    let text = HISTORY.replace("[updates]\neach", began);
+    let mapping = compile(&text);
+    let told = |json: &str| {
+        let updates = apply(&mapping, json);
+        let said = |update: &CaseUpdate| {
+            let status = update.status.as_ref()?;
+            Some((update.event.clone()?, status.phase.word(), status.effective_at?.rfc3339()))
+        };
+        updates.iter().filter_map(said).collect::<Vec<_>>()
+    };
+    let began = |at: &str| ("began".to_owned(), "received", at.to_owned());
+    assert_eq!(told(r#"{"id": "7", "made": "2024-01-01", "now": "a"}"#), [began("2024-01-01")], "no history yet");
+    let history = r#"{"id": "7", "made": "2024-01-01", "now": "b",
+        "event": [{"@key": "x", "@id": "e1", "@from": "a", "@to": "b", "@on": "2024-01-02"}]}"#;
+    assert_eq!(told(history), [began("2024-01-01"), ("e1".to_owned(), "closed", "2024-01-02".to_owned())]);
+    let wrong = r#"{"id": "7", "made": "2024-01-01", "now": "z"}"#;
+    assert_eq!(refused(&mapping, wrong).len(), 1);
+}
+
+#[test]
+fn a_lone_history_walks_a_list() {
+    let text = HISTORY.replace("each = \"event[@key='x'][*]\"\n", "");
+    let issues = Mapping::compile("m", &text, &|_| None).err().unwrap();
+    assert!(issues.iter().any(|issue| issue.message.contains("`updates.each` is missing")), "{issues:#?}");
+}
+
+#[test]
 fn an_outcome_of_the_record_beside_an_open_item_is_refused() {
     let text = HISTORY.replace("case.channel", "status.outcome = \"end?\"\ncase.channel");
     let json = r#"{"id": "7", "end": "done", "event": [{"@key": "x", "@id": "e", "@to": "a", "@on": "2024-01-02"}]}"#;

@@ -3,10 +3,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use guichet_sdk::BreakerState;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 
-use crate::flow::{Board, Circuit, FlowState, FlowStatus, now};
+use crate::flow::{Board, FlowState, FlowStatus, now};
 use crate::model::{FlowName, Freshness};
 use crate::store::{Counts, Vitals};
 
@@ -137,16 +138,49 @@ fn states(meter: &Meter, board: &Arc<Board>) {
         .build();
     let breaker = board.clone();
     meter
-        .u64_observable_gauge("guichet.breaker.state")
-        .with_description("1 for the state of a flow's circuit")
+        .u64_observable_gauge("guichet.source.breaker.state")
+        .with_description("1 for the state of the circuit breaker in front of a source, as each of its flows meets it")
         .with_callback(move |gauge| {
-            each(&breaker, |name, status| one_hot(gauge, name, "state", CIRCUITS, circuit_word(status.circuit)));
+            let now = now();
+            each(&breaker, |name, status| {
+                let state = breaker_word(status.breaker(now).state);
+                for word in BREAKER {
+                    let labels = [source(name), flow(name), KeyValue::new("state", *word)];
+                    gauge.observe(u64::from(*word == state), &labels);
+                }
+            });
+        })
+        .build();
+    let failures = board.clone();
+    meter
+        .u64_observable_gauge("guichet.source.breaker.failures")
+        .with_description("Requests in a row that failed, as the circuit breaker counts them")
+        .with_callback(move |gauge| {
+            let now = now();
+            each(&failures, |name, status| {
+                gauge.observe(u64::from(status.breaker(now).failures), &[source(name), flow(name)]);
+            });
+        })
+        .build();
+    let asking = board.clone();
+    meter
+        .f64_observable_gauge("guichet.flow.asking")
+        .with_unit("s")
+        .with_description(
+            "How long the source has kept the flow waiting for the answer under way; 0 when nothing is asked",
+        )
+        .with_callback(move |gauge| {
+            let now = now();
+            each(&asking, |name, status| {
+                let waited = status.asked_at.map_or(0, |at| now.saturating_sub(at).max(0));
+                gauge.observe(waited as f64 / 1e6, &[flow(name)]);
+            });
         })
         .build();
 }
 
 const STATES: &[&str] = &["starting", "idle", "running", "backing_off", "paused", "failed"];
-const CIRCUITS: &[&str] = &["closed", "open", "half_open"];
+const BREAKER: &[&str] = &["closed", "open", "half_open"];
 
 fn state_word(state: &FlowState) -> &'static str {
     match state {
@@ -159,11 +193,11 @@ fn state_word(state: &FlowState) -> &'static str {
     }
 }
 
-fn circuit_word(circuit: Circuit) -> &'static str {
-    match circuit {
-        Circuit::Closed => "closed",
-        Circuit::Open => "open",
-        Circuit::HalfOpen => "half_open",
+fn breaker_word(state: BreakerState) -> &'static str {
+    match state {
+        BreakerState::Closed => "closed",
+        BreakerState::Open => "open",
+        BreakerState::HalfOpen => "half_open",
     }
 }
 
@@ -199,6 +233,10 @@ fn one_hot(gauge: &dyn AsyncInstrument<u64>, name: &FlowName, key: &'static str,
     }
 }
 
+fn source(name: &FlowName) -> KeyValue {
+    KeyValue::new("source", name.source.to_string())
+}
+
 fn flow(name: &FlowName) -> KeyValue {
     KeyValue::new("flow", name.to_string())
 }
@@ -231,12 +269,20 @@ mod tests {
         board.update(&FlowName::new("tax", "cases"), |status| {
             status.seen = Counts { received: 15, applied: 1, duplicate: 2, superseded: 3, quarantined: 4, parked: 5 };
             status.verified_at = Some(now());
+            status.circuit = BreakerState::Open;
         });
         observe(&board, &readings);
         let text = telemetry.scrape()();
         assert_eq!(values(&text, "guichet_records_received_total"), [15.0], "{text}");
         assert_eq!(values(&text, "guichet_records_total").iter().sum::<f64>(), 15.0, "{text}");
         assert_eq!(values(&text, "guichet_change_head"), [12.0], "{text}");
+        let open = "guichet_source_breaker_state{flow=\"tax/cases\",source=\"tax\",state=\"open\"} 1";
+        assert!(text.contains(open), "{text}");
+        assert_eq!(
+            values(&text, "guichet_source_breaker_state").iter().sum::<f64>(),
+            1.0,
+            "one state at a time: {text}"
+        );
         assert_eq!(values(&text, "guichet_freshness").iter().sum::<f64>(), 1.0, "one class at a time: {text}");
         for name in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
             let (name, kind) = name.split_once(' ').unwrap();

@@ -1,6 +1,7 @@
 //! What stands in the repository as an example is valid, and the schemas editors read are those of the code.
 
 use std::fs;
+use std::process::Command;
 
 use guichet::app::registry;
 use guichet::config::schema::{FileKind, of};
@@ -20,6 +21,15 @@ fn every_example_project_passes_check() {
         assert_eq!(report.issues(), [], "{folder}:\n{report}");
         assert!(project.is_some_and(|project| project.flows.len() >= 5));
     }
+}
+
+/// Counterparts are other people's systems, not always there; their mappings are tried on samples all the same.
+#[test]
+fn the_mappings_of_counterparts_pass_their_samples() {
+    let folder = root().join("tests/counterparts/redmine");
+    let tested = Command::new(env!("CARGO_BIN_EXE_guichet")).arg("test").arg("--project").arg(folder).output().unwrap();
+    let told = String::from_utf8_lossy(&tested.stdout);
+    assert!(tested.status.success() && told.contains("4 passed, 0 failed"), "{told}");
 }
 
 #[test]

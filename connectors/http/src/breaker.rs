@@ -6,11 +6,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use guichet_sdk::{BreakerLook, BreakerState, BreakerView, Code, Fault, FaultKind, Retry};
+use guichet_sdk::{BreakerLook, BreakerState, BreakerView, Fault, FaultKind, Issue, Retry};
 use tokio::time::Instant;
 
+use crate::call::{Answer, Call};
 use crate::codes;
 use crate::settings::Breaking;
+use crate::stage::Stage;
 
 /// The breaker in front of one peer.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ pub(crate) struct Breaker {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct State {
     /// Failures in a row.
     failures: u32,
@@ -28,35 +30,35 @@ struct State {
     tripped: Option<Tripped>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Tripped {
     at: Instant,
-    because: Code,
+    because: Issue,
     probing: bool,
 }
 
 /// How a request went, for the breaker.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 enum Outcome {
     /// The peer answered, even if it was a refusal.
     Alive,
     /// It did not, or says itself that it cannot.
-    Failed(Code),
+    Failed(Box<Issue>),
     /// Nobody waited for the answer.
     Abandoned,
 }
 
 impl State {
-    /// Lets a request through, or says how long until one will be.
-    fn admit(&mut self, settings: Breaking, now: Instant) -> Result<(), Duration> {
-        let Some(tripped) = &mut self.tripped else { return Ok(()) };
+    /// Lets a request through, and says whether it is a probe; or says how long until one will be.
+    fn admit(&mut self, settings: Breaking, now: Instant) -> Result<bool, Duration> {
+        let Some(tripped) = &mut self.tripped else { return Ok(false) };
         let left = settings.wait.0.saturating_sub(now.saturating_duration_since(tripped.at));
         if !left.is_zero() {
             return Err(left);
         }
         // a probe that takes longer than the wait itself does not keep others from probing
-        *tripped = Tripped { at: now, probing: true, ..*tripped };
-        Ok(())
+        (tripped.at, tripped.probing) = (now, true);
+        Ok(true)
     }
 
     fn settle(&mut self, settings: Breaking, outcome: Outcome, now: Instant) {
@@ -65,31 +67,31 @@ impl State {
             Outcome::Failed(because) => {
                 self.failures = self.failures.saturating_add(1);
                 if self.tripped.is_some() || self.failures >= settings.failures {
-                    self.tripped = Some(Tripped { at: now, because, probing: false });
+                    self.tripped = Some(Tripped { at: now, because: *because, probing: false });
                 }
             }
             Outcome::Abandoned => {
                 if let Some(tripped) = &mut self.tripped {
                     // as if the probe had never been let through
-                    let at = now.checked_sub(settings.wait.0).unwrap_or(tripped.at);
-                    *tripped = Tripped { at, probing: false, ..*tripped };
+                    tripped.at = now.checked_sub(settings.wait.0).unwrap_or(tripped.at);
+                    tripped.probing = false;
                 }
             }
         }
     }
 
     fn look(&self, settings: Breaking, now: Instant) -> BreakerLook {
-        let state = match self.tripped {
+        let state = match &self.tripped {
             None => BreakerState::Closed,
             Some(Tripped { probing: true, .. }) => BreakerState::HalfOpen,
             Some(Tripped { probing: false, .. }) => BreakerState::Open,
         };
-        let open = self.tripped.filter(|tripped| !tripped.probing);
+        let open = self.tripped.as_ref().filter(|tripped| !tripped.probing);
         BreakerLook {
             state,
             failures: self.failures,
             probe_in: open.map(|tripped| settings.wait.0.saturating_sub(now.saturating_duration_since(tripped.at))),
-            because: self.tripped.map(|tripped| tripped.because),
+            because: self.tripped.as_ref().map(|tripped| tripped.because.clone()),
         }
     }
 }
@@ -101,7 +103,7 @@ impl Breaker {
 
     /// Lets one request through.
     pub(crate) fn admit(self: &Arc<Self>) -> Result<Permit, Fault> {
-        self.state().admit(self.settings, Instant::now()).map_err(|left| {
+        let probing = self.state().admit(self.settings, Instant::now()).map_err(|left| {
             let message = format!(
                 "`{}` failed too often and is left alone; a probe goes out in {}s",
                 self.source,
@@ -109,28 +111,49 @@ impl Breaker {
             );
             Fault::new(FaultKind::Unreachable, codes::BREAKER, message).retry(Retry::After(Some(left)))
         })?;
+        if probing {
+            tracing::info!(source = &*self.source, "circuit breaker of `{}` half open: a probe goes out", self.source);
+        }
         Ok(Permit { breaker: self.clone(), settled: false })
     }
 
+    /// Takes account of an outcome; each turn of the state is told once.
     fn settle(&self, outcome: Outcome) {
+        let now = Instant::now();
         let (before, after) = {
             let mut state = self.state();
-            let before = state.tripped.is_some();
-            state.settle(self.settings, outcome, Instant::now());
-            (before, *state)
+            let before = state.look(self.settings, now).state;
+            state.settle(self.settings, outcome, now);
+            (before, state.look(self.settings, now))
         };
-        match (before, after.tripped) {
-            (false, Some(tripped)) => tracing::warn!(
-                source = &*self.source, code = %tripped.because, failures = after.failures,
-                "circuit breaker of `{}` opened after {} failures", self.source, after.failures
+        let (source, failures) = (&*self.source, after.failures);
+        match (before, after.state, after.because) {
+            (BreakerState::Closed | BreakerState::HalfOpen, BreakerState::Open, Some(because)) => tracing::warn!(
+                source, code = %because.code, failures, place = %because.place,
+                "circuit breaker of `{source}` open after {failures} failures: {}", because.message
             ),
-            (true, None) => tracing::info!(source = &*self.source, "circuit breaker of `{}` closed", self.source),
-            (false, None) | (true, Some(_)) => {}
+            (BreakerState::Open | BreakerState::HalfOpen, BreakerState::Closed, _) => {
+                tracing::info!(source, "circuit breaker of `{source}` closed");
+            }
+            // what was under way when it turned changes nothing any more
+            (_, BreakerState::Closed | BreakerState::Open | BreakerState::HalfOpen, _) => {}
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stage for Arc<Breaker> {
+    async fn pass<F>(self, call: Call, next: impl FnOnce(Call) -> F + Send) -> Result<Answer, Fault>
+    where
+        F: Future<Output = Result<Answer, Fault>> + Send,
+    {
+        let permit = self.admit()?;
+        let result = next(call).await;
+        permit.settle(&result);
+        result
     }
 }
 
@@ -162,7 +185,7 @@ impl Permit {
                     | FaultKind::Content
                     | FaultKind::Environment,
                     Retry::After(_) | Retry::Unknown,
-                ) => Outcome::Failed(fault.issue.code),
+                ) => Outcome::Failed(fault.issue.clone()),
             },
         };
         self.breaker.settle(outcome);
@@ -184,7 +207,9 @@ mod tests {
 
     use super::*;
 
-    const FAILED: Outcome = Outcome::Failed(codes::TIMEOUT);
+    fn failed() -> Outcome {
+        Outcome::Failed(Box::new(Issue::error(codes::TIMEOUT, "late")))
+    }
 
     fn settings() -> Breaking {
         Breaking { failures: 3, wait: Period(Duration::from_secs(30)) }
@@ -194,21 +219,21 @@ mod tests {
     fn opens_after_failures_in_a_row_and_one_probe_decides() {
         let (mut state, start) = (State { failures: 0, tripped: None }, Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        for outcome in [FAILED, FAILED, Outcome::Alive, FAILED, FAILED] {
+        for outcome in [failed(), failed(), Outcome::Alive, failed(), failed()] {
             state.settle(settings(), outcome, at(0));
         }
         assert_eq!(state.look(settings(), at(0)).state, BreakerState::Closed);
-        state.settle(settings(), FAILED, at(1));
+        state.settle(settings(), failed(), at(1));
         assert_eq!(state.admit(settings(), at(11)), Err(Duration::from_secs(20)));
         let look = state.look(settings(), at(11));
         assert_eq!((look.state, look.probe_in), (BreakerState::Open, Some(Duration::from_secs(20))));
-        assert_eq!(look.because, Some(codes::TIMEOUT));
-        assert_eq!(state.admit(settings(), at(31)), Ok(()));
+        assert_eq!(look.because.map(|issue| (issue.code, issue.message)), Some((codes::TIMEOUT, "late".to_owned())));
+        assert_eq!(state.admit(settings(), at(31)), Ok(true));
         assert_eq!(state.look(settings(), at(31)).state, BreakerState::HalfOpen);
         assert!(state.admit(settings(), at(32)).is_err(), "one probe at a time");
-        state.settle(settings(), FAILED, at(33));
+        state.settle(settings(), failed(), at(33));
         assert_eq!(state.admit(settings(), at(62)), Err(Duration::from_secs(1)));
-        assert_eq!(state.admit(settings(), at(63)), Ok(()));
+        assert_eq!(state.admit(settings(), at(63)), Ok(true));
         state.settle(settings(), Outcome::Alive, at(64));
         assert_eq!(
             state.look(settings(), at(64)),

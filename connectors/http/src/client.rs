@@ -1,11 +1,13 @@
-//! Sends requests: our turn, the breaker, credentials, time-outs, the body within its bounds, and what the answer means.
+//! Sends requests through the layers of its room, with credentials, and reads the body within its bounds and what it means.
+//!
+//! place (concurrency) → repetition → refused credentials → pace → breaker → time-out → the exchange itself.
 
 use std::error::Error as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use guichet_sdk::{BreakerView, Digest, Fault, FaultKind, Issue, Place, Retry};
+use guichet_sdk::{Digest, Fault, FaultKind, Issue, Place};
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 use reqwest::tls::TlsInfo;
@@ -19,11 +21,13 @@ use crate::call::{Answer, Call, text};
 use crate::certificate::not_after;
 use crate::credentials::Credentials;
 use crate::guard::Guard;
-use crate::judge::{Judge, Judged, wait_of};
-use crate::pace::used_up;
+use crate::judge::{Judge, Judged};
+use crate::limit::TimeLimit;
+use crate::pace::Turn;
 use crate::retry::Repeat;
 use crate::room::Room;
 use crate::settings::{Settings, Timeouts};
+use crate::stage::{Around, Stage};
 use crate::{codes, connect};
 
 /// Talks to one peer. Clones share everything.
@@ -64,22 +68,26 @@ impl Client {
         let bounds = Bounds { bytes: settings.max_body.0, ratio: settings.max_ratio };
         let warn_before = settings.tls.warn_before.0;
         let expiry = Expiry { warn_before, told: Mutex::default() };
-        let line =
-            Arc::new(Line { http, credentials, judge, guard, timeouts: settings.timeouts, bounds, expiry, room });
-        let repeat = Repeat::new(settings.retry, line.room.budget.clone());
-        let attempts = line.clone();
+        let line = Arc::new(Line { http, credentials, judge, guard, timeouts: settings.timeouts, bounds, expiry });
+        let exchange = line.clone();
         let service = ServiceBuilder::new()
-            .layer(GlobalConcurrencyLimitLayer::with_semaphore(line.room.places.clone()))
-            .retry(repeat)
+            .layer(GlobalConcurrencyLimitLayer::with_semaphore(room.places.clone()))
+            .retry(Repeat::new(settings.retry, room.budget.clone()))
+            .layer(Around(room.refusals.clone()))
+            .layer(Around(Turn { pace: room.pace.clone(), patience: settings.retry.longest.0 }))
+            .layer(Around(room.breaker.clone()))
+            .layer(Around(Placed))
+            .layer(Around(TimeLimit { name: "total", longest: settings.timeouts.total.0 }))
             .service_fn(move |call: Call| {
-                let line = attempts.clone();
-                async move { line.attempt(call).await }
+                let line = exchange.clone();
+                async move { line.exchange(&call).await }
             });
         Ok(Client { service: BoxCloneSyncService::new(service), line })
     }
 
     /// Sends a request and reads its answer to the end. Cancel-safe: a dropped future only loses the answer.
     pub async fn send(&self, call: Call) -> Result<Answer, Fault> {
+        self.line.guard.check(&call.url)?;
         self.service.clone().oneshot(call).await
     }
 
@@ -94,10 +102,22 @@ impl Client {
     }
 }
 
-impl Room {
-    /// The breaker of the source, to look at.
-    pub fn breaker(&self) -> Arc<dyn BreakerView> {
-        self.breaker.clone()
+/// Faults without a place get the request as theirs.
+#[derive(Clone)]
+struct Placed;
+
+impl Stage for Placed {
+    async fn pass<F>(self, call: Call, next: impl FnOnce(Call) -> F + Send) -> Result<Answer, Fault>
+    where
+        F: Future<Output = Result<Answer, Fault>> + Send,
+    {
+        let about = call.about.clone();
+        next(call).await.map_err(|mut fault| {
+            if fault.issue.place == Place::default() {
+                fault.issue.place = Place::file(&*about);
+            }
+            fault
+        })
     }
 }
 
@@ -110,28 +130,9 @@ struct Line {
     timeouts: Timeouts,
     bounds: Bounds,
     expiry: Expiry,
-    room: Arc<Room>,
 }
 
 impl Line {
-    /// One attempt, as the room allows.
-    async fn attempt(&self, call: Call) -> Result<Answer, Fault> {
-        self.guard.check(&call.url)?;
-        self.room.refusals.admit()?;
-        self.room.pace.turn().await?;
-        let permit = self.room.breaker.admit()?;
-        let total = self.timeouts.total.0;
-        let answered = tokio::time::timeout(total, self.exchange(&call)).await;
-        let result = answered.unwrap_or_else(|_| Err(late("total", total)));
-        let result = result.map_err(|fault| self.about(fault, &call));
-        self.room.pace.heed(match &result {
-            Ok(answer) => used_up(&answer.headers),
-            Err(fault) => wait_of(fault),
-        });
-        permit.settle(&result);
-        self.room.refusals.settle(result)
-    }
-
     /// Sends the request; with a new token once more when the old one is refused.
     async fn exchange(&self, call: &Call) -> Result<Answer, Fault> {
         let (mut answer, token) = self.once(call, None).await?;
@@ -169,13 +170,12 @@ impl Line {
 
     /// Waits for the next bytes.
     async fn patiently<T>(&self, bytes: impl Future<Output = T>) -> Result<T, Fault> {
-        let read = self.timeouts.read.0;
-        tokio::time::timeout(read, bytes).await.map_err(|_| late("read", read))
+        TimeLimit { name: "read", longest: self.timeouts.read.0 }.wait(bytes).await
     }
 
     fn unreachable(&self, error: reqwest::Error) -> Fault {
         if error.is_timeout() {
-            return late("connect", self.timeouts.connect.0);
+            return TimeLimit { name: "connect", longest: self.timeouts.connect.0 }.struck();
         }
         // never the error's own text: it holds the address with its query, and a key may stand there
         if let Some(tls) = causes(&error).find_map(tls_error) {
@@ -191,13 +191,6 @@ impl Line {
             |error| error.kind().to_string(),
         );
         Fault::new(FaultKind::Unreachable, codes::UNREACHABLE, format!("the peer cannot be reached: {why}"))
-    }
-
-    fn about(&self, mut fault: Fault, call: &Call) -> Fault {
-        if fault.issue.place == Place::default() {
-            fault.issue.place = Place::file(&*call.about);
-        }
-        fault
     }
 }
 
@@ -217,11 +210,6 @@ fn tls_error(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         return Some(tls.to_string());
     }
     tls_error(cause.downcast_ref::<std::io::Error>()?.get_ref()?)
-}
-
-fn late(name: &str, after: Duration) -> Fault {
-    let message = format!("no answer within `timeouts.{name}` ({}s)", after.as_secs_f64());
-    Fault::new(FaultKind::Timeout, codes::TIMEOUT, message).retry(Retry::After(None))
 }
 
 /// Watches the certificate of the peer.

@@ -14,6 +14,7 @@ mod connect;
 mod credentials;
 mod guard;
 mod judge;
+mod limit;
 pub mod list;
 mod oauth;
 mod pace;
@@ -21,6 +22,7 @@ mod refusals;
 mod retry;
 mod room;
 pub mod settings;
+mod stage;
 
 pub use call::{Answer, Call, Seal, text};
 pub use client::Client;

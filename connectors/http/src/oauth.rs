@@ -111,7 +111,8 @@ fn read(status: StatusCode, body: &[u8], asked: Instant, number: u64) -> Result<
 }
 
 fn unreachable(error: &reqwest::Error) -> Fault {
-    let what = if error.is_timeout() { "did not answer in time" } else { "cannot be reached" };
+    // the one time-out of reqwest we set; the others are the request's own, around this one
+    let what = if error.is_timeout() { "did not answer within `timeouts.connect`" } else { "cannot be reached" };
     Fault::new(FaultKind::Unreachable, codes::TOKEN, format!("the token endpoint {what}"))
 }
 

@@ -3,7 +3,7 @@
 //! Waits are bounded: a peer that wants a longer pause than a pull can wait is a `Throttled` fault, and the flow backs off.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
@@ -12,9 +12,11 @@ use guichet_sdk::{Fault, FaultKind, Retry};
 use reqwest::header::{self, HeaderMap};
 use tokio::time::Instant;
 
-use crate::call::{date, text};
+use crate::call::{Answer, Call, date, text};
 use crate::codes;
+use crate::judge::wait_of;
 use crate::settings::Rate;
+use crate::stage::Stage;
 
 /// The pace of one source, shared by its flows.
 #[derive(Debug)]
@@ -22,23 +24,44 @@ pub(crate) struct Pace {
     budget: Option<DefaultDirectRateLimiter>,
     /// The peer wants no request before this.
     not_before: Mutex<Option<Instant>>,
+}
+
+/// Waits for our turn before each request.
+#[derive(Clone)]
+pub(crate) struct Turn {
+    pub pace: Arc<Pace>,
     /// The longest pause a request waits out.
-    patience: Duration,
+    pub patience: Duration,
+}
+
+impl Stage for Turn {
+    async fn pass<F>(self, call: Call, next: impl FnOnce(Call) -> F + Send) -> Result<Answer, Fault>
+    where
+        F: Future<Output = Result<Answer, Fault>> + Send,
+    {
+        self.pace.turn(self.patience).await?;
+        let result = next(call).await;
+        self.pace.heed(match &result {
+            Ok(answer) => used_up(&answer.headers),
+            Err(fault) => wait_of(fault),
+        });
+        result
+    }
 }
 
 impl Pace {
-    pub(crate) fn new(rate: Option<Rate>, patience: Duration) -> Self {
+    pub(crate) fn new(rate: Option<Rate>) -> Self {
         let quota = rate.and_then(|rate| {
             let requests = NonZeroU32::new(rate.requests)?;
             Some(Quota::with_period(rate.per.0 / rate.requests)?.allow_burst(requests))
         });
-        Pace { budget: quota.map(RateLimiter::direct), not_before: Mutex::default(), patience }
+        Pace { budget: quota.map(RateLimiter::direct), not_before: Mutex::default() }
     }
 
     /// Waits for our turn.
-    pub(crate) async fn turn(&self) -> Result<(), Fault> {
+    pub(crate) async fn turn(&self, patience: Duration) -> Result<(), Fault> {
         if let Some(wait) = self.pause() {
-            if wait > self.patience {
+            if wait > patience {
                 let message = format!("the peer wants no request for another {}s", wait.as_secs().max(1));
                 return Err(Fault::new(FaultKind::Throttled, codes::THROTTLED, message).retry(Retry::After(Some(wait))));
             }
@@ -158,20 +181,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_short_pause_is_waited_out_and_a_long_one_is_a_fault() {
-        let pace = Pace::new(None, Duration::from_secs(10));
+        let (pace, patience) = (Pace::new(None), Duration::from_secs(10));
         pace.heed(Some(Duration::from_secs(5)));
         let before = Instant::now();
-        pace.turn().await.unwrap();
+        pace.turn(patience).await.unwrap();
         assert_eq!(before.elapsed().as_secs(), 5);
         pace.heed(Some(Duration::from_secs(60)));
         pace.heed(Some(Duration::from_secs(1)));
-        let fault = pace.turn().await.unwrap_err();
+        let fault = pace.turn(patience).await.unwrap_err();
         assert_eq!((fault.kind, fault.retry), (FaultKind::Throttled, Retry::After(Some(Duration::from_secs(60)))));
     }
 
     #[test]
     fn the_budget_is_the_written_one() {
-        let pace = Pace::new(Some(Rate { requests: 3, per: Period(Duration::from_secs(3_600)) }), Duration::ZERO);
+        let pace = Pace::new(Some(Rate { requests: 3, per: Period(Duration::from_secs(3_600)) }));
         let budget = pace.budget.unwrap();
         assert_eq!((0..10).filter(|_| budget.check().is_ok()).count(), 3);
     }

@@ -3,13 +3,15 @@
 //! New credentials count afresh. The same ones get one more try when a flow is opened again (an operator resumed it)
 //! and the last try is long enough ago.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use guichet_sdk::{Digest, Fault, FaultKind, Retry};
 use tokio::time::Instant;
 
+use crate::call::{Answer, Call};
 use crate::codes;
+use crate::stage::Stage;
 
 /// Tries with the same credentials.
 const TRIES: u32 = 3;
@@ -63,6 +65,16 @@ impl Refusals {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stage for Arc<Refusals> {
+    async fn pass<F>(self, call: Call, next: impl FnOnce(Call) -> F + Send) -> Result<Answer, Fault>
+    where
+        F: Future<Output = Result<Answer, Fault>> + Send,
+    {
+        self.admit()?;
+        self.settle(next(call).await)
     }
 }
 

@@ -1,10 +1,14 @@
-//! What the flows of one source share: their budget, their breaker, their count of refused credentials.
+//! What the flows of one source share at one host: their places, their pace, their breaker, their count of refused
+//! credentials, their budget of repetitions.
 //!
-//! A room outlives the connections in it: a flow that opens again finds the breaker as it left it.
+//! Each part is shared by all flows whose settings *of that part* are the same, so that a flow with a time-out or a
+//! repetition of its own still counts against the one budget of its source. A room outlives the connections in it: a
+//! flow that opens again finds the breaker as it left it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use guichet_sdk::BreakerView;
 use tokio::sync::Semaphore;
 use tower::retry::budget::TpsBudget;
 
@@ -12,46 +16,59 @@ use crate::breaker::Breaker;
 use crate::pace::Pace;
 use crate::refusals::Refusals;
 use crate::retry;
-use crate::settings::{Auth, Breaking, Rate, Retrying, Settings};
+use crate::settings::{Auth, Breaking, Rate, Settings};
 
-/// What the flows of one source share.
+/// What a flow shares with the others of its source.
 pub struct Room {
-    terms: Terms,
     pub(crate) breaker: Arc<Breaker>,
-    pub(crate) pace: Pace,
-    pub(crate) refusals: Refusals,
+    pub(crate) pace: Arc<Pace>,
+    pub(crate) refusals: Arc<Refusals>,
     pub(crate) places: Arc<Semaphore>,
     pub(crate) budget: Arc<TpsBudget>,
 }
 
-/// The settings a room is made from: flows that differ in them do not share one.
-#[derive(Debug, Clone, PartialEq)]
-struct Terms {
-    home: String,
-    auth: Auth,
-    account: String,
-    rate: Option<Rate>,
-    concurrency: usize,
-    retry: Retrying,
-    breaker: Breaking,
-}
-
 impl Room {
-    fn new(source: &str, terms: Terms) -> Self {
-        Room {
-            breaker: Arc::new(Breaker::new(source.into(), terms.breaker)),
-            pace: Pace::new(terms.rate, terms.retry.longest.0),
-            refusals: Refusals::default(),
-            places: Arc::new(Semaphore::new(terms.concurrency)),
-            budget: retry::budget(),
-            terms,
-        }
+    /// The breaker of the source, to look at.
+    pub fn breaker(&self) -> Arc<dyn BreakerView> {
+        self.breaker.clone()
     }
 }
 
-/// The rooms of a connector kind, by source.
+/// The rooms of a connector kind, by source and host.
 #[derive(Default)]
-pub struct Rooms(Mutex<BTreeMap<String, Vec<Weak<Room>>>>);
+pub struct Rooms(Mutex<BTreeMap<(String, String), Parts>>);
+
+/// The parts of the rooms at one host, by the settings they are made from.
+#[derive(Default)]
+struct Parts {
+    breakers: Kept<Breaking, Breaker>,
+    paces: Kept<Option<Rate>, Pace>,
+    refusals: Kept<(Auth, String), Refusals>,
+    places: Kept<usize, Semaphore>,
+    budgets: Kept<(), TpsBudget>,
+}
+
+/// Parts in use, with the settings each is made from.
+struct Kept<T, P>(Vec<(T, Weak<P>)>);
+
+impl<T, P> Default for Kept<T, P> {
+    fn default() -> Self {
+        Kept(Vec::new())
+    }
+}
+
+impl<T: PartialEq, P> Kept<T, P> {
+    /// The part made from these settings, while somebody uses it; else a new one.
+    fn of(&mut self, settings: T, make: impl FnOnce(&T) -> Arc<P>) -> Arc<P> {
+        self.0.retain(|(_, part)| part.strong_count() > 0);
+        let known = self.0.iter().filter(|(terms, _)| *terms == settings).find_map(|(_, part)| part.upgrade());
+        known.unwrap_or_else(|| {
+            let part = make(&settings);
+            self.0.push((settings, Arc::downgrade(&part)));
+            part
+        })
+    }
+}
 
 impl Rooms {
     /// The room of a source with these settings, at this host.
@@ -61,18 +78,15 @@ impl Rooms {
 
     /// The same, for a connector that has credentials of its own beside those of `auth`.
     pub fn of_account(&self, source: &str, home: &reqwest::Url, settings: &Settings, account: &str) -> Arc<Room> {
-        let Settings { auth, rate, concurrency, retry, breaker, .. } = settings.clone();
-        let (home, account) = (home.origin().ascii_serialization(), account.to_owned());
-        let terms = Terms { home, auth, account, rate, concurrency, retry, breaker };
         let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = rooms.entry(source.to_owned()).or_default();
-        known.retain(|room| room.strong_count() > 0);
-        if let Some(room) = known.iter().filter_map(Weak::upgrade).find(|room| room.terms == terms) {
-            return room;
-        }
-        let room = Arc::new(Room::new(source, terms));
-        known.push(Arc::downgrade(&room));
-        room
+        let parts = rooms.entry((source.to_owned(), home.origin().ascii_serialization())).or_default();
+        Arc::new(Room {
+            breaker: parts.breakers.of(settings.breaker, |terms| Arc::new(Breaker::new(source.into(), *terms))),
+            pace: parts.paces.of(settings.rate, |rate| Arc::new(Pace::new(*rate))),
+            refusals: parts.refusals.of((settings.auth.clone(), account.to_owned()), |_| Arc::default()),
+            places: parts.places.of(settings.concurrency, |places| Arc::new(Semaphore::new(*places))),
+            budget: parts.budgets.of((), |()| retry::budget()),
+        })
     }
 }
 
@@ -82,16 +96,27 @@ mod tests {
     use reqwest::Url;
 
     use super::*;
+    use crate::settings::Retrying;
 
     #[test]
-    fn flows_of_one_source_share_a_room_unless_their_terms_differ() {
+    fn flows_of_one_source_share_every_part_whose_settings_are_the_same() {
         let (rooms, settings) = (Rooms::default(), Settings::default());
         let home = Url::parse("https://peer.example/a").unwrap();
         let first = rooms.of("planning", &home, &settings);
+        let shared = |other: &Room| {
+            [
+                Arc::ptr_eq(&first.breaker, &other.breaker),
+                Arc::ptr_eq(&first.pace, &other.pace),
+                Arc::ptr_eq(&first.refusals, &other.refusals),
+                Arc::ptr_eq(&first.places, &other.places),
+                Arc::ptr_eq(&first.budget, &other.budget),
+            ]
+        };
         let other_path = Url::parse("https://peer.example/b").unwrap();
-        assert!(Arc::ptr_eq(&first, &rooms.of("planning", &other_path, &settings)));
-        assert!(!Arc::ptr_eq(&first, &rooms.of("streets", &home, &settings)));
-        assert!(!Arc::ptr_eq(&first, &rooms.of_account("planning", &home, &settings, "hub")));
-        assert!(!Arc::ptr_eq(&first, &rooms.of("planning", &home, &Settings { concurrency: 9, ..settings })));
+        self.of_account(source, home, settings, "")
+    }
+
+    /// The same, for a connector that has credentials of its own beside those of `auth`.
+    pub fn of_account(&self, source: &str, home: &reqwest::Url, settings: &Settings, account: &str) -> Arc<Room> {
     }
 }

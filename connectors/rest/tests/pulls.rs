@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use guichet_sdk::{BreakerState, Fault, FaultKind, Plan, Retry};
+use guichet_testkit::proxy::{Fault as Trouble, Proxy};
 use guichet_testkit::{Hub, Mood, Office};
 use serde_json::{Value, json};
 
@@ -206,11 +207,26 @@ async fn the_breaker_is_seen_while_it_is_open_and_closes_by_a_probe() {
     let asked = office.desk().requests;
     assert_eq!(fault(&plan).await.issue.code.0, "E313");
     assert_eq!((office.desk().requests, state().state), (asked, BreakerState::Open));
-    assert_eq!(state().because.map(|code| code.0), Some("E305"));
+    assert_eq!(state().because.map(|issue| issue.code.0), Some("E305"));
     office.desk().mood = Mood::Well;
     tokio::time::sleep(std::time::Duration::from_millis(120)).await;
     drain(&mut Hub::default(), &plan, 100).await;
     assert_eq!(state().state, BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn each_time_out_names_itself() {
+    // so long a list that its head comes through in time and its body does not
+    let office = office(300).await;
+    let proxy = Proxy::start(office.address()).await.unwrap();
+    let more = json!({ "base_url": format!("http://{}", proxy.address()), "retry": { "times": 0 } });
+    let plan = flow(&office, more);
+    for (trouble, name) in [(Trouble::BlackHole, "timeouts.read"), (Trouble::Drip(2_000), "timeouts.total")] {
+        proxy.set(trouble);
+        let told = fault(&plan).await;
+        assert_eq!((told.kind, told.issue.code.0), (FaultKind::Timeout, "E301"), "{told}");
+        assert!(told.issue.message.contains(name), "{told}");
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::format::Format;
-use crate::issue::{Code, Issue};
+use crate::issue::Issue;
 use crate::outbound::{Sink, VerbCapability};
 use crate::receive::Receiver;
 use crate::record::{Digest, Record};
@@ -98,15 +98,16 @@ pub struct BreakerLook {
     pub failures: u32,
     /// How long until a probe is let through; `None` unless it is open.
     pub probe_in: Option<Duration>,
-    /// The code of the failure that opened it; `None` while it is closed.
-    pub because: Option<Code>,
+    /// The failure that opened it; `None` while it is closed.
+    pub because: Option<Issue>,
 }
 
 /// State of a circuit breaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerState {
     /// Requests go through.
+    #[default]
     Closed,
     /// Requests are refused here, to let the peer recover.
     Open,

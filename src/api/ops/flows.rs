@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use guichet_sdk::{BreakerLook, BreakerState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -56,6 +57,12 @@ pub struct FlowAnswer {
     /// The last failure, until a success.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<super::quarantine::IssueAnswer>,
+    /// The circuit breaker in front of its source. Flows of one source at one host share it.
+    pub breaker: BreakerAnswer,
+    /// Since when its source has kept it waiting for an answer, where that is longer than an answer should take: the
+    /// source is slow, or stalled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slow_since: Option<String>,
     /// How far the current file or answer is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<ProgressAnswer>,
@@ -72,6 +79,49 @@ pub struct FlowStateAnswer {
     pub state: String,
     /// Why it is paused.
     pub reason: Option<String>,
+}
+
+/// A circuit breaker.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Breaker)]
+pub struct BreakerAnswer {
+    /// `closed` (requests go through), `open` (the source is left alone) or `half_open` (one probe decides).
+    pub state: BreakerStateAnswer,
+    /// Failures in a row; repetitions of a request count.
+    pub failures: u32,
+    /// Seconds until a probe goes out, while it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe_in: Option<u64>,
+    /// What opened it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<super::quarantine::IssueAnswer>,
+}
+
+/// State of a circuit breaker.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BreakerState)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerStateAnswer {
+    /// Requests go through.
+    Closed,
+    /// The source is left alone.
+    Open,
+    /// One probe is under way.
+    HalfOpen,
+}
+
+impl From<BreakerLook> for BreakerAnswer {
+    fn from(look: BreakerLook) -> Self {
+        let BreakerLook { state, failures, probe_in, because } = look;
+        // rounded up: never "0" while it is still open
+        let probe_in = probe_in.map(|left| left.as_millis().div_ceil(1000) as u64);
+        let state = match state {
+            BreakerState::Closed => BreakerStateAnswer::Closed,
+            BreakerState::Open => BreakerStateAnswer::Open,
+            BreakerState::HalfOpen => BreakerStateAnswer::HalfOpen,
+        };
+        BreakerAnswer { state, failures, probe_in, because: because.as_ref().map(Into::into) }
+    }
 }
 
 /// How far a whole is read.
@@ -98,7 +148,9 @@ impl FlowAnswer {
             verified_at: status.verified_at.map(rfc3339),
             observed_at: status.observed_at.map(rfc3339),
             failures: status.failures,
-            fault: status.fault.map(Into::into),
+            breaker: status.breaker(now).into(),
+            slow_since: status.slow_since(now).map(rfc3339),
+            fault: status.fault.as_ref().map(Into::into),
             progress: status.progress.map(|p| ProgressAnswer { name: p.name, done: p.done, total: p.total }),
             counts: status.counts,
             open: status.open,

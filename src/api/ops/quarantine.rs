@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
+use guichet_sdk::Issue;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -96,6 +97,12 @@ pub struct IssueAnswer {
 impl From<KeptIssue> for IssueAnswer {
     fn from(issue: KeptIssue) -> Self {
         IssueAnswer { code: issue.code, message: issue.message, place: issue.place.to_string(), hint: issue.hint }
+    }
+}
+
+impl From<&Issue> for IssueAnswer {
+    fn from(issue: &Issue) -> Self {
+        KeptIssue::from(issue).into()
     }
 }
 

@@ -1,9 +1,13 @@
 //! What operators see and do; health and metrics; why a case has its status.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use guichet_sdk::{BreakerLook, BreakerState, BreakerView, Code, Issue};
 use serde_json::json;
 
 use super::{Hub, NOW, update};
-use crate::model::{CaseUpdate, Phase};
+use crate::model::{CaseUpdate, FlowName, Phase};
 use crate::store::{QuarantineRow, Store};
 
 #[tokio::test]
@@ -46,6 +50,36 @@ async fn flows_are_shown_and_commanded() {
     let (status, problem) = hub.post("/ops/v1/flows/planning/none/run", "key-ops", &json!(null)).await;
     assert_eq!((status, &problem["code"]), (404, &json!("flow_not_found")));
     assert_eq!(*hub.asked.lock().unwrap(), ["pause: wrong codes (by `ops`)", "resume", "run"]);
+}
+
+/// A breaker that stands open.
+struct Open;
+
+impl BreakerView for Open {
+    fn look(&self) -> BreakerLook {
+        BreakerLook {
+            state: BreakerState::Open,
+            failures: 5,
+            probe_in: Some(Duration::from_millis(12_001)),
+            because: Some(Issue::error(Code("E301"), "no answer within `timeouts.read` (30s)")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_breaker_of_a_source_is_shown_to_operators_and_in_one_word_to_the_front_office() {
+    let hub = Hub::start().await;
+    let state = async || hub.get("/v1/sources", "key-desk").await.1["sources"][0]["state"].clone();
+    assert_eq!(state().await, "ok");
+    let name = FlowName::new("planning", "cases");
+    hub.board.show_breaker(&name, Some(Arc::new(Open)));
+    hub.board.update(&name, |status| status.asked_at = Some(NOW - 7_000_000));
+    let (_, flows) = hub.get("/ops/v1/flows", "key-ops").await;
+    let because = json!({ "code": "E301", "message": "no answer within `timeouts.read` (30s)" });
+    let breaker = json!({ "state": "open", "failures": 5, "probe_in": 13, "because": because });
+    assert_eq!(flows["flows"][0]["breaker"], breaker);
+    assert_eq!(flows["flows"][0]["slow_since"], "2023-11-14T22:13:13Z");
+    assert_eq!(state().await, "down");
 }
 
 #[tokio::test]

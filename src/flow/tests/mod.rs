@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guichet_sdk::format::{Format, Limits, Shape};
-use guichet_sdk::{Cursor, Limit};
+use guichet_sdk::{BreakerState, Cursor, Limit};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
@@ -164,7 +164,7 @@ async fn i1_whatever_the_source_does_the_flow_goes_on_where_it_stood() {
     bench.office.trouble.lock().unwrap().extend(troubles);
     let flows = bench.start().await;
     let status = bench.until(|s| s.counts.applied == 5 && s.state == FlowState::Idle).await;
-    assert_eq!((status.failures, status.fault, status.circuit), (0, None, Circuit::Closed));
+    assert_eq!((status.failures, status.fault, status.circuit), (0, None, BreakerState::Closed));
     assert!(bench.counts().balanced());
     flows.stop(Duration::from_secs(10)).await;
 }
@@ -176,7 +176,7 @@ async fn refused_credentials_are_tried_three_times_then_only_when_asked() {
     let flows = bench.start().await;
     let status = bench.until(|s| s.state == FlowState::Failed).await;
     assert_eq!((status.failures, *bench.office.opened.lock().unwrap()), (3, 3));
-    assert_eq!(status.circuit, Circuit::Open);
+    assert_eq!(status.circuit, BreakerState::Open);
     flows.resume(&name()).await.unwrap();
     bench.until(|s| s.counts.applied == 1 && s.state == FlowState::Idle).await;
     flows.stop(Duration::from_secs(10)).await;

@@ -32,8 +32,8 @@ pub struct Written {
     pub calendar: Option<Calendar>,
     /// `[let]` and `[fields]`.
     pub record: Fields,
-    /// `[updates]`.
-    pub updates: Option<List>,
+    /// `[updates]`, or each of `[[updates]]`.
+    pub updates: Vec<List>,
     /// `[lists.…]`.
     pub lists: Vec<List>,
     /// `[tables.…]`.
@@ -141,7 +141,7 @@ pub fn read(file: &File<'_>, report: &mut Report<'_>) -> Option<Written> {
         lets: lets.map(|lets| lets.entries(report)).unwrap_or_default(),
         fields: fields.map(|fields| fields.entries(report)).unwrap_or_default(),
     };
-    let updates = root.section("updates", report).map(|section| list(section, Part::Update, report));
+    let updates = updates(root.sections("updates", report), report);
     let lists = lists(root.section("lists", report), report);
     let tables = tables(root.section("tables", report), report);
     let ignored = coverage(root.section("coverage", report), report);
@@ -175,8 +175,21 @@ fn head(section: Option<Section<'_, '_>>, report: &mut Report<'_>) -> String {
     format!("{}@{}", id.unwrap_or_default(), version.unwrap_or_default())
 }
 
+/// The updates of a history. Beside others, one without `each` is the record itself; alone it would say what `[fields]`
+/// says.
+fn updates(sections: Vec<Section<'_, '_>>, report: &mut Report<'_>) -> Vec<List> {
+    let alone = sections.len() == 1;
+    let read = |mut section: Section<'_, '_>| {
+        if alone {
+            section.needed_text("each", report);
+        }
+        list(section, Part::Update, report)
+    };
+    sections.into_iter().map(read).collect()
+}
+
 fn list(mut section: Section<'_, '_>, part: Part, report: &mut Report<'_>) -> List {
-    let each = if part == Part::Update { section.needed_text("each", report) } else { section.text("each", report) };
+    let each = section.text("each", report);
     let lets = section.section("let", report).map(|lets| lets.entries(report)).unwrap_or_default();
     let fields = section.needed("fields", report).map(|fields| fields.entries(report)).unwrap_or_default();
     let site = section.site(report);
