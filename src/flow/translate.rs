@@ -62,14 +62,19 @@ pub(super) fn refused(mut refusal: Refusal, origin: &Origin) -> Reading {
     Reading::Refused(refusal)
 }
 
+/// Updates of one record that are told apart by their place in it; further ones count as equal.
+const PLACES: i64 = 1 << 20;
+
+/// Updates of one record stand in its order where the order of the file decides: a history is told from its beginning.
 fn candidates(updates: Vec<CaseUpdate>, order: Order, origin: &Origin) -> Result<Vec<Candidate>, Refusal> {
-    let position = i64::try_from(origin.position).unwrap_or(i64::MAX);
-    let ready = |update: CaseUpdate| {
+    let record = i64::try_from(origin.position).unwrap_or(i64::MAX).saturating_mul(PLACES);
+    let ready = |(place, update): (usize, CaseUpdate)| {
         let key = update.key.clone();
         let refused = |issue| Refusal { case_key: Some(key), issues: vec![issue] };
-        prepare(update, order, position, origin.export()).map_err(refused)
+        let place = i64::try_from(place).map_or(PLACES - 1, |place| place.min(PLACES - 1));
+        prepare(update, order, record.saturating_add(place), origin.export()).map_err(refused)
     };
-    updates.into_iter().map(ready).collect()
+    updates.into_iter().enumerate().map(ready).collect()
 }
 
 /// Puts an issue where its record stands; where the mapping says so goes into the hint.
@@ -97,8 +102,43 @@ fn panicked() -> Issue {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::model::{Audience, Moment, OrderClass, Phase, Precision, StatusClaim};
+
+    #[test]
+    fn where_the_file_decides_between_equal_times_the_updates_of_a_record_keep_its_order() {
+        let status = |phase| StatusClaim {
+            phase,
+            waiting_on: None,
+            hold: None,
+            outcome: None,
+            source_code: None,
+            source_label: None,
+            step: None,
+            note: None,
+            effective_at: Some(Moment { micros: 5, precision: Precision::Second, civil_day: 0 }),
+            transition: None,
+            audience: Audience::Public,
+        };
+        let update = |event: &str, phase| CaseUpdate {
+            key: "a".into(),
+            event: Some(event.into()),
+            status: Some(status(phase)),
+            ..CaseUpdate::default()
+        };
+        let history =
+            || vec![update("1", Phase::Decided), update("2", Phase::InProgress), update("3", Phase::Received)];
+        let order = Order { ties_by_position: true, ..Order::of(OrderClass::Time) };
+        let at = |position| Origin { position, ..Origin::default() };
+        let ranks: Vec<_> = [at(7), at(8)]
+            .iter()
+            .flat_map(|origin| candidates(history(), order, origin).unwrap())
+            .map(|candidate| candidate.rank)
+            .collect();
+        assert!(ranks.is_sorted(), "{ranks:?}");
+    }
 
     #[test]
     fn an_issue_stands_where_its_record_does_and_tells_where_the_mapping_says_so() {
