@@ -201,7 +201,7 @@ impl Reception {
     async fn counted(&self, committed: &Committed, held: &[Held]) {
         self.route.counted(committed);
         if !self.route.plan.capability().pull {
-            self.route.looked();
+            self.route.answered(true);
         }
         let exceeded = {
             let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
