@@ -113,10 +113,24 @@ mod tests {
             ]
         };
         let other_path = Url::parse("https://peer.example/b").unwrap();
-        self.of_account(source, home, settings, "")
+        let patient = Settings { retry: Retrying { times: 9, ..Retrying::default() }, ..settings.clone() };
+        assert_eq!(shared(&rooms.of("planning", &other_path, &patient)), [true; 5]);
+        let busy = rooms.of("planning", &home, &Settings { concurrency: 9, ..settings.clone() });
+        assert_eq!(shared(&busy), [true, true, true, false, true], "one breaker and one rate for the source");
+        assert_eq!(shared(&rooms.of("streets", &home, &settings)), [false; 5]);
+        let account = rooms.of_account("planning", &home, &settings, "user-a");
+        assert_eq!(shared(&account), [true, true, false, true, true], "refusals are of an account");
+        let other_host = Url::parse("https://other.example/").unwrap();
+        assert_eq!(shared(&rooms.of("planning", &other_host, &settings)), [false; 5]);
     }
 
-    /// The same, for a connector that has credentials of its own beside those of `auth`.
-    pub fn of_account(&self, source: &str, home: &reqwest::Url, settings: &Settings, account: &str) -> Arc<Room> {
+    #[test]
+    fn a_part_nobody_uses_is_forgotten() {
+        let (rooms, settings) = (Rooms::default(), Settings::default());
+        let home = Url::parse("https://peer.example/a").unwrap();
+        drop(rooms.of("planning", &home, &settings));
+        let kept = rooms.of("planning", &home, &settings);
+        assert_eq!(rooms.0.lock().unwrap().values().map(|parts| parts.breakers.0.len()).sum::<usize>(), 1);
+        drop(kept);
     }
 }
