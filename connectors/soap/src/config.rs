@@ -93,7 +93,6 @@ pub fn check(flow: FlowSettings) -> Result<Intake, Vec<Issue>> {
     let list = checked.operation("body", settings.action, settings.body.as_deref().unwrap_or_default());
     let since = settings.since.and_then(|since| since.check(checked.issues));
     let paging = settings.page.map_or(Pages::One, |page| checked.paging(page));
-    let item = settings.detail.as_ref().and_then(|detail| detail.item.clone());
     let detail = settings.detail.and_then(|detail| checked.detail(detail, &flow.format));
     checked.bindings(&list, &paging, since.as_ref());
     match url {
@@ -105,7 +104,7 @@ pub fn check(flow: FlowSettings) -> Result<Intake, Vec<Issue>> {
             paging,
             detail,
             since,
-            format: of_record(flow.format, item),
+            format: of_record(flow.format, settings.record),
             faults: settings.faults,
             attachments: settings.attachments,
             http: settings.http,

@@ -36,6 +36,10 @@ pub struct Settings {
     /// attribute values. An element or attribute whose binding has no value yet is left out.
     #[schemars(required)]
     pub body: Option<String>,
+    /// The element that is a record in the answer, or a pointer to one where there is a `detail`; the record element of
+    /// the mapping when not written.
+    #[schemars(with = "Option<String>")]
+    pub record: Option<String>,
     /// How the list is paged; not at all when not written.
     #[schemars(with = "Option<Paging>")]
     pub page: Option<Paging>,
@@ -145,9 +149,6 @@ pub struct Detail {
     /// The element that is the record in the answer; the record element of the mapping when not written.
     #[schemars(with = "Option<String>")]
     pub record: Option<String>,
-    /// The element that is an item in the list; the record element of the mapping when not written.
-    #[schemars(with = "Option<String>")]
-    pub item: Option<String>,
     /// Details asked for at once; 4 when not written.
     pub concurrency: usize,
 }
@@ -155,7 +156,7 @@ pub struct Detail {
 impl Default for Detail {
     fn default() -> Self {
         let id = "id".to_owned();
-        Detail { action: None, body: String::new(), id, record: None, item: None, concurrency: 4 }
+        Detail { action: None, body: String::new(), id, record: None, concurrency: 4 }
     }
 }
 

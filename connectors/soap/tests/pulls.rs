@@ -57,12 +57,11 @@ async fn details_keep_the_order_of_the_list_and_gone_ones_are_told() {
     let detail = json!({
         "action": "urn:office/GetCase",
         "body": "<q:GetCase xmlns:q='urn:office'><q:number>{id}</q:number></q:GetCase>",
-        "item": "o:number",
         "id": "#text",
         "concurrency": 3,
     });
     let gone = json!([{ "code": "Client.NoSuchCase", "means": "empty" }]);
-    let plan = flow(&office, json!({ "detail": detail, "faults": gone }));
+    let plan = flow(&office, json!({ "record": "o:number", "detail": detail, "faults": gone }));
     let mut hub = Hub::default();
     drain(&mut hub, &plan, 5).await;
     assert_eq!(keys(&hub), numbers(1..=20));
@@ -72,7 +71,7 @@ async fn details_keep_the_order_of_the_list_and_gone_ones_are_told() {
     let mut hub = Hub::default();
     drain(&mut hub, &plan, 100).await;
     assert_eq!((hub.records.len(), codes(&hub)), (19, vec!["E326"]));
-    let told = flow(&office, json!({ "detail": detail }));
+    let told = flow(&office, json!({ "record": "o:number", "detail": detail }));
     let mut hub = Hub::default();
     let mut source = hub.open(&*told).await.unwrap().source.unwrap();
     assert!(hub.drain(&mut *source, ROOMY).await.unwrap_err().contains("E343"));
