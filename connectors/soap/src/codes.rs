@@ -18,3 +18,15 @@ pub const ERROR_ELEMENT: Code = Code("E345");
 pub const PARTS: Code = Code("E346");
 /// An attachment that cannot be put where it belongs.
 pub const ATTACHMENT: Code = Code("E347");
+/// The body of a message that a peer pushed holds another element than is expected.
+pub const ELEMENT: Code = Code("E280");
+/// The action of a pushed message is not that of what it holds.
+pub const ACTION: Code = Code("E281");
+/// A header of a pushed message must be understood, and is not.
+pub const STRANGE: Code = Code("E282");
+/// What would pass for a record stands in the header of a pushed message.
+pub const SMUGGLED: Code = Code("E283");
+/// A pushed message does not show the account that is expected.
+pub const CREDENTIALS: Code = Code("E284");
+/// A pushed message came before, or too long after it was written.
+pub const REPLAYED: Code = Code("E285");

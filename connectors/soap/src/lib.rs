@@ -1,4 +1,4 @@
-//! The `soap` connector: lists of records asked for over SOAP 1.1 and 1.2.
+//! The `soap` connector: lists of records asked for over SOAP 1.1 and 1.2, and records that a peer sends.
 //!
 //! Reads page by page, asks for details where a list holds only pointers, and takes up where it left off. Names are
 //! known by their namespace, never by their prefix. Only ever reads; follows no link.
@@ -11,6 +11,7 @@ mod config;
 mod envelope;
 mod fault;
 mod parts;
+mod receive;
 mod rules;
 mod security;
 mod settings;
@@ -24,12 +25,14 @@ use async_trait::async_trait;
 use guichet_http::list::{List, ListProbe};
 use guichet_http::{Room, Rooms};
 use guichet_sdk::{
-    BreakerView, Capability, Claim, Connection, ConnectorKind, Fault, FlowSettings, Issue, Memory, Plan,
+    BreakerView, Capability, Claim, Connection, ConnectorKind, Fault, FlowSettings, Issue, Memory, Plan, Probe,
+    Receiver,
 };
 pub use settings::Settings;
 
 use crate::client::Peer;
 use crate::config::Intake;
+use crate::receive::Envelopes;
 
 /// `connector = "soap"`.
 #[derive(Default)]
@@ -47,12 +50,22 @@ impl ConnectorKind for SoapKind {
     }
 
     fn plan(&self, flow: FlowSettings) -> Result<Arc<dyn Plan>, Vec<Issue>> {
+        let settings: Settings = guichet_sdk::settings::read(&flow.settings)?;
+        let received = settings.receive.as_ref().map(|receive| receive::check(receive, &flow.format, &flow.base));
+        let only = received.is_some() && settings.body.is_none();
+        let received = received.transpose().map(|receiver| receiver.map(Arc::new));
+        if only {
+            return Ok(Arc::new(ReceivePlan(received?)));
+        }
         let source = flow.source.clone();
-        let intake = Arc::new(config::check(flow)?);
+        let (intake, receiver) = match (config::check(flow), received) {
+            (Ok(intake), Ok(receiver)) => (Arc::new(intake), receiver),
+            (intake, receiver) => return Err([intake.err(), receiver.err()].into_iter().flatten().flatten().collect()),
+        };
         // where secrets are kept, not what they are
         let account = intake.manner.security.as_ref().map(|security| format!("{security:?}")).unwrap_or_default();
         let room = self.rooms.of_account(&source, &intake.url, &intake.http, &account);
-        Ok(Arc::new(SoapPlan { intake, room }))
+        Ok(Arc::new(SoapPlan { intake, room, receiver }))
     }
 }
 
@@ -60,7 +73,9 @@ impl ConnectorKind for SoapKind {
 struct SoapPlan {
     intake: Arc<Intake>,
     room: Arc<Room>,
+    receiver: Option<Arc<Envelopes>>,
 }
+
 #[async_trait]
 impl Plan for SoapPlan {
     fn capability(&self) -> Capability {
@@ -83,5 +98,41 @@ impl Plan for SoapPlan {
 
     fn breaker(&self) -> Option<Arc<dyn BreakerView>> {
         Some(self.room.breaker())
+    }
+
+    fn receiver(&self) -> Option<Arc<dyn Receiver>> {
+        self.receiver.clone().map(|receiver| receiver as Arc<dyn Receiver>)
+    }
+}
+
+/// A flow whose peer sends its records and is never asked.
+struct ReceivePlan(Option<Arc<Envelopes>>);
+
+#[async_trait]
+impl Plan for ReceivePlan {
+    fn capability(&self) -> Capability {
+        Capability::default()
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        Vec::new()
+    }
+
+    async fn open(&self, _: Arc<dyn Memory>) -> Result<Connection, Fault> {
+        Ok(Connection { source: None, sink: None, probe: Box::new(Waiting) })
+    }
+
+    fn receiver(&self) -> Option<Arc<dyn Receiver>> {
+        self.0.clone().map(|receiver| receiver as Arc<dyn Receiver>)
+    }
+}
+
+/// There is nobody to ask.
+struct Waiting;
+
+#[async_trait]
+impl Probe for Waiting {
+    async fn probe(&self) -> Result<String, Fault> {
+        Ok("waits for what its peer sends".into())
     }
 }

@@ -130,7 +130,7 @@ impl Security {
 }
 
 /// Password_Digest = Base64 ( SHA-1 ( nonce + created + password ) )
-fn digest(nonce: &[u8], created: &str, password: &str) -> String {
+pub fn digest(nonce: &[u8], created: &str, password: &str) -> String {
     let mut hasher = Sha1::new();
     hasher.update(nonce);
     hasher.update(created.as_bytes());

@@ -10,6 +10,7 @@ use guichet_sdk::settings::Period;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::receive::Receive;
 use crate::rules::FaultRule;
 
 /// Settings of a flow that asks a SOAP interface for lists of records.
@@ -59,6 +60,9 @@ pub struct Settings {
     pub faults: Vec<FaultRule>,
     /// Attachments of an answer (MTOM).
     pub attachments: Attachments,
+    /// The peer sends us its records, instead of being asked for them (without `body`) or besides.
+    #[schemars(with = "Option<Receive>")]
+    pub receive: Option<Receive>,
     /// How the peer is talked to.
     #[serde(flatten)]
     pub http: Http,
