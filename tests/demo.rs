@@ -60,7 +60,43 @@ fn the_requests_a_visitor_is_offered_are_answered() {
         answered += 1;
     }
     assert!(child.wait().unwrap().success());
-    assert_eq!(answered, 3);
+    assert_eq!(answered, 4);
+}
+
+#[test]
+fn i6_a_system_that_is_down_is_told_and_so_is_its_return() {
+    // I6: its cases are still answered, with their age; nothing says that there are none
+    let mut child =
+        guichet(&["demo", "--listen", "127.0.0.1:0", "--for", "2m"]).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (mut hub, mut told) = (String::new(), None);
+    for line in lines {
+        if let Some((_, address)) = line.split_once("the hub answers on ") {
+            hub = address.split(',').next().unwrap().to_owned();
+        }
+        if line.contains("streets   ! stale") {
+            assert!(line.contains("E305") || line.contains("E313"), "{line}");
+            told = Some((ask(&format!("{hub}/v1/sources"), "demo-front-office").1, streets_cases(&hub)));
+        }
+        if line.contains("streets   ! is back") {
+            break;
+        }
+    }
+    let (sources, cases) = told.expect("nobody was told that the streets department is down");
+    let streets = sources["sources"].as_array().unwrap().iter().find(|source| source["source"] == "streets").unwrap();
+    assert_eq!((&streets["state"], &streets["freshness"]), (&"failed".into(), &"stale".into()), "{streets}");
+    assert_eq!(cases["cases"][0]["sources"][0]["freshness"], "stale", "{cases}");
+    let fresh = streets_cases(&hub);
+    assert_eq!(fresh["cases"][0]["sources"][0]["freshness"], "fresh", "{fresh}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// What the front office is told of the cases of the streets department.
+fn streets_cases(hub: &str) -> serde_json::Value {
+    let (status, cases) = ask(&format!("{hub}/v1/cases?source=streets&limit=1"), "demo-front-office");
+    assert_eq!((status, cases["cases"].as_array().map(Vec::len)), (200, Some(1)), "{cases}");
+    cases
 }
 
 fn ask(url: &str, key: &str) -> (u16, serde_json::Value) {

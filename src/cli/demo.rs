@@ -1,5 +1,5 @@
 //! `guichet demo`: the sample city. Unpacks its project, starts the hub as `serve` does, and lets simulated departments
-//! drop files into it until the visitor leaves.
+//! drop files and answer requests until the visitor leaves.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::screen::Screen;
-use crate::app::{self, Hub, interrupted};
+use crate::app::{self, AppFault, Hub, interrupted};
 use crate::demo::departments::Departments;
+use crate::demo::office::{Journal, Office};
 use crate::demo::visit::{Visit, VisitFault, civil_now, sum};
 use crate::demo::{city, welcome};
 use crate::flow::Board;
 use crate::store::Store;
 
-/// Run the sample city: five departments drop files, the hub answers
+/// Run the sample city: five departments with old systems, the hub answers
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   guichet demo
@@ -53,7 +54,11 @@ impl Demo {
         let place = Place::of(self.data.as_deref()).map_err(|error| no_place(&error))?;
         let root = place.path().to_owned();
         city::unpack(&root).map_err(|error| no_place(&error))?;
-        let departments = Departments::open(&root, civil_now()).map_err(|error| no_place(&error))?;
+        let journal = Arc::<Journal>::default();
+        let departments = Departments::open(&root, journal.clone(), civil_now()).map_err(|error| no_place(&error))?;
+        let office = Office::open(journal).await;
+        let office = office.map_err(|error| AppFault::Listen("127.0.0.1:0".to_owned(), error))?;
+        city::connect(&root, office.address).map_err(|error| no_place(&error))?;
         let (project, report) = app::check(&root);
         let mut project = project.ok_or(Failure::Project(report))?;
         project.hub.server.listen = self.listen;

@@ -42,7 +42,7 @@ const EXIT_CODES: &str =
 enum Verb {
     /// Run the hub: flows, API and metrics, until interrupted
     Serve(serve::Serve),
-    /// Run the sample city: five departments drop files, the hub answers
+    /// Run the sample city: five departments with old systems, the hub answers
     Demo(demo::Demo),
     /// Check the configuration and the mappings; every problem at once
     Check(check::Check),

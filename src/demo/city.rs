@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::generator::Department;
@@ -79,11 +80,21 @@ pub fn unpack(root: &Path) -> io::Result<()> {
         }
         fs::write(path, bytes)?;
     }
-    for department in Department::ALL {
+    for department in Department::ALL.into_iter().filter(|department| department.drops_files()) {
         fs::create_dir_all(root.join("inbox").join(department.word()))?;
     }
     Ok(())
 }
+
+/// Tells the project where the street-repairs system listens this time.
+pub fn connect(root: &Path, office: SocketAddr) -> io::Result<()> {
+    let source = root.join("config/sources/streets.toml");
+    let text = fs::read_to_string(&source)?;
+    fs::write(source, text.replace(NOWHERE, &office.to_string()))
+}
+
+/// What stands in the project instead of an address that is known only when it runs.
+const NOWHERE: &str = "127.0.0.1:7070";
 
 #[cfg(test)]
 mod tests {

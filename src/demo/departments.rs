@@ -1,5 +1,5 @@
-//! The departments at work: files put down as old systems do it, under a temporary name first, and a log of what has
-//! been done so that a city kept with `--data` goes on where it stood.
+//! The departments at work: files put down as old systems do it, under a temporary name first, events entered in the
+//! journal of the one that is asked, and a log of what has been done so that a city kept with `--data` goes on where it stood.
 //!
 //! What a department does next follows from the seed and the moments in the log alone. A moment is logged before its
 //! file is put down: after a crash the last file is put down again, and the hub recognises what it has already read.
@@ -7,10 +7,12 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::civil::DateTime;
 
 use super::generator::{City, Department, Dropped, Expected};
+use super::office::Journal;
 
 /// The seed of the sample city: everybody sees the same one.
 pub const SEED: u64 = 42;
@@ -20,13 +22,16 @@ pub const SEED: u64 = 42;
 pub struct Departments {
     root: PathBuf,
     city: City,
+    journal: Arc<Journal>,
     /// What the hub should make of everything put down so far.
     pub expected: Expected,
 }
 
 impl Departments {
     /// Opens the city of a folder: a new one begins now and puts down its whole history, a known one goes on.
-    pub fn open(root: &Path, now: DateTime) -> io::Result<Self> {
+    ///
+    /// Files are there from the last time; a journal in memory is not, and is entered anew, with the same numbers.
+    pub fn open(root: &Path, journal: Arc<Journal>, now: DateTime) -> io::Result<Self> {
         let log = log(root);
         let moments = match fs::read_to_string(&log) {
             Ok(text) => text.lines().map(moment).collect::<io::Result<Vec<_>>>()?,
@@ -35,26 +40,24 @@ impl Departments {
         };
         let begun = moments.first().copied().unwrap_or(now);
         let (city, history) = City::history(SEED, begun);
-        let mut departments = Departments { root: root.to_owned(), city, expected: Expected::default() };
+        let mut departments = Departments { root: root.to_owned(), city, journal, expected: Expected::default() };
         Department::ALL.into_iter().try_for_each(|department| departments.share(department, true))?;
         let known = !moments.is_empty();
         for file in &history {
             departments.expected += file.expected;
-            if !known {
+            if !known || !file.department.drops_files() {
                 departments.put_down(file)?;
             }
         }
         if !known {
             departments.note(begun)?;
         }
-        let mut last = None;
-        for at in moments.iter().skip(1) {
+        for (nth, at) in moments.iter().enumerate().skip(1) {
             let file = departments.city.live(*at);
             departments.expected += file.expected;
-            last = Some(file);
-        }
-        if let Some(file) = last {
-            departments.put_down(&file)?;
+            if nth + 1 == moments.len() || !file.department.drops_files() {
+                departments.put_down(&file)?;
+            }
         }
         Ok(departments)
     }
@@ -68,8 +71,13 @@ impl Departments {
         Ok(file)
     }
 
-    /// The share of a department goes away, or comes back with everything that was put down meanwhile.
+    /// What a department is reached by goes away (its share, its system), or comes back with everything that was put
+    /// down meanwhile.
     pub fn share(&self, department: Department, here: bool) -> io::Result<()> {
+        if !department.drops_files() {
+            self.journal.up(here);
+            return Ok(());
+        }
         let (share, away) = (self.share_of(department), self.away(department));
         if here && away.exists() {
             fs::rename(away, share)
@@ -81,6 +89,9 @@ impl Departments {
     }
 
     fn put_down(&self, file: &Dropped) -> io::Result<()> {
+        if !file.department.drops_files() {
+            return self.journal.enter(&file.bytes);
+        }
         let away = self.away(file.department);
         let folder = if away.exists() { away } else { self.share_of(file.department) };
         let temporary = folder.join(format!(".{}.part", file.name));
@@ -123,7 +134,7 @@ mod tests {
 
     fn inbox(root: &Path) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
-        for department in Department::ALL {
+        for department in Department::ALL.into_iter().filter(|department| department.drops_files()) {
             for entry in fs::read_dir(root.join("inbox").join(department.word())).unwrap() {
                 let path = entry.unwrap().path();
                 files.insert(path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap());
@@ -139,19 +150,22 @@ mod tests {
         for root in [left.path(), undisturbed.path()] {
             city::unpack(root).unwrap();
         }
-        let mut first = Departments::open(left.path(), start).unwrap();
-        let mut other = Departments::open(undisturbed.path(), start).unwrap();
+        let (mut journal, undisturbed_journal) = (Arc::<Journal>::default(), Arc::<Journal>::default());
+        let mut first = Departments::open(left.path(), journal.clone(), start).unwrap();
+        let mut other = Departments::open(undisturbed.path(), undisturbed_journal.clone(), start).unwrap();
         for second in 1..40 {
             let now = start + i64::from(second).seconds();
             if second % 25 == 0 {
                 drop(first);
-                first = Departments::open(left.path(), now).unwrap();
+                journal = Arc::default();
+                first = Departments::open(left.path(), journal.clone(), now).unwrap();
             }
             first.live(now).unwrap();
             other.live(now).unwrap();
         }
         assert_eq!(first.expected, other.expected);
         assert_eq!(inbox(left.path()), inbox(undisturbed.path()));
+        assert_eq!(format!("{journal:?}"), format!("{undisturbed_journal:?}"));
     }
 
     #[test]
@@ -159,13 +173,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         city::unpack(root.path()).unwrap();
         let start = date(2026, 11, 5).at(10, 0, 0, 0);
-        let mut departments = Departments::open(root.path(), start).unwrap();
+        let mut departments = Departments::open(root.path(), Arc::default(), start).unwrap();
         departments.share(Department::Tax, false).unwrap();
         assert!(!root.path().join("inbox/tax").exists());
         let dropped: Vec<_> = (1..=8).map(|s| departments.live(start + i64::from(s).seconds()).unwrap()).collect();
         departments.share(Department::Tax, true).unwrap();
         let files = inbox(root.path());
         assert!(dropped.iter().any(|file| file.department == Department::Tax));
-        assert!(dropped.iter().all(|file| files[&file.name] == file.bytes));
+        let mut put_down = dropped.iter().filter(|file| file.department.drops_files());
+        assert!(put_down.all(|file| files[&file.name] == file.bytes));
     }
 }

@@ -1,10 +1,11 @@
-//! The sample city: a project as an integrator would write it (`city/`), simulated departments that drop real files, and
+//! The sample city: a project as an integrator would write it (`city/`), simulated departments that drop real files or answer over HTTP, and
 //! the account a visitor reads. The hub itself knows nothing of it: it runs as it does for any other project.
 
 pub mod account;
 pub mod city;
 pub mod departments;
 pub mod generator;
+pub mod office;
 pub mod visit;
 pub mod welcome;
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use flate2::read::GzDecoder;
 use guichet_files::FilesKind;
+use guichet_rest::RestKind;
 use guichet_sdk::format::{Cut, Framer, Reader};
 use guichet_sdk::{Issue, Registry};
 use jiff::ToSpan;
@@ -21,7 +22,7 @@ use crate::model::{CaseUpdate, PartyKind};
 
 fn project(root: &Path) -> Project {
     city::unpack(root).unwrap();
-    let registry = Registry::new(vec![Arc::new(FilesKind)]);
+    let registry = Registry::new(vec![Arc::new(FilesKind), Arc::new(RestKind::default())]);
     let (project, report) = config::check(root, &registry, &Environment::of(&[]));
     assert!(report.issues().is_empty(), "{}", report.render(false));
     project.unwrap()

@@ -1,6 +1,7 @@
 //! A visit: the departments put down their history, the hub reads it, and life goes on until the visitor leaves. Watches
 //! the hub from outside, through its board and its store, as an operator would.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,8 @@ const PACE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(100);
 /// Without a new record for so long, the history will not arrive any more.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The share of the tax department is away between these seconds of every round.
-const AWAY: std::ops::Range<u64> = 20..40;
+/// Between these seconds of every round a department cannot be reached: its system is down, its share is away.
+const AWAY: [(Department, Range<u64>); 2] = [(Department::Streets, 8..24), (Department::Tax, 60..80)];
 /// Length of a round, seconds.
 const ROUND: u64 = 180;
 
@@ -105,7 +106,9 @@ impl Visit<'_> {
         while during.is_none_or(|during| started.elapsed() < during) {
             ticks.tick().await;
             let second = started.elapsed().as_secs() % ROUND;
-            self.departments.share(Department::Tax, !AWAY.contains(&second))?;
+            for (department, away) in &AWAY {
+                self.departments.share(*department, !away.contains(&second))?;
+            }
             let dropped = self.departments.live(civil_now())?;
             account.dropped(dropped.department.word(), &dropped.name);
             let held = self.held_after(told).await?;
@@ -116,7 +119,7 @@ impl Visit<'_> {
                 (self.say)(&format!("  {clock}  {line}"));
             }
         }
-        self.departments.share(Department::Tax, true)?;
+        AWAY.iter().try_for_each(|(department, _)| self.departments.share(*department, true))?;
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What a visitor is greeted with: the address, the keys, and three requests worth making. Pure, but for the questions
+//! What a visitor is greeted with: the address, the keys, and four requests worth making. Pure, but for the questions
 //! to the store that find cases worth showing.
 
 use std::net::SocketAddr;
@@ -47,6 +47,8 @@ pub fn greeting(address: SocketAddr, sights: &Sights) -> Vec<String> {
     lines.extend([
         "  what waits for an applicant in every department, and which of them could be asked (`sources`):".to_owned(),
         curl("demo-front-office", "/v1/cases?waiting_on=applicant&limit=3"),
+        "  which departments can be asked now (the street-repairs system goes down soon, and comes back):".to_owned(),
+        curl("demo-front-office", "/v1/sources"),
         "  what the hub did not understand, and refuses to guess:".to_owned(),
         curl("demo-ops", "/ops/v1/quarantine"),
         String::new(),

@@ -25,7 +25,7 @@ pub use random::Random;
 pub enum Department {
     /// Building permits: XML dossiers with their history.
     Planning,
-    /// Street reports and works: JSON events.
+    /// Street reports and works: JSON events, asked for over HTTP.
     Streets,
     /// Enrolment and meals: a full CSV export.
     Schools,
@@ -40,6 +40,14 @@ impl Department {
     pub const ALL: [Department; 5] =
         [Department::Planning, Department::Streets, Department::Schools, Department::Tax, Department::Aid];
 
+    /// Whether it drops files; another is asked.
+    pub const fn drops_files(self) -> bool {
+        match self {
+            Department::Streets => false,
+            Department::Planning | Department::Schools | Department::Tax | Department::Aid => true,
+        }
+    }
+
     /// The name of its source, and of the folder it drops its files in.
     pub const fn word(self) -> &'static str {
         match self {
@@ -52,7 +60,7 @@ impl Department {
     }
 }
 
-/// A file as a department drops it, with what the hub should make of it.
+/// A file as a department drops it, or the document it would show who asks, with what the hub should make of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dropped {
     /// Who drops it.
@@ -136,11 +144,11 @@ impl City {
     }
 
     /// A file with the very bytes of one before it is recognised as a whole: no record of it counts again. A numbered
-    /// export is another matter: with the same bytes it says that nothing has changed.
+    /// export is another matter: with the same bytes it says that nothing has changed. So are numbered events.
     fn judge(&mut self, file: &mut Dropped) {
         let number = match file.department {
-            Department::Schools => file.name.as_bytes(),
-            Department::Planning | Department::Streets | Department::Tax | Department::Aid => &[],
+            Department::Schools | Department::Streets => file.name.as_bytes(),
+            Department::Planning | Department::Tax | Department::Aid => &[],
         };
         if !self.told.insert(Digest::of(&[file.department.word().as_bytes(), number, &file.bytes])) {
             file.expected = Expected::default();

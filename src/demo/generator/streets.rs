@@ -1,5 +1,5 @@
-//! Streets: events in JSON (UTF-8), a file a month, several events a day and case, each with its own id. Whoever reports
-//! a pothole may stay anonymous. Some events arrive a file late, and some twice.
+//! Streets: events in JSON (UTF-8), entered in a journal, several events a day and case, each with its own id. Whoever
+//! reports a pothole may stay anonymous. Some events are entered a month late, and some twice.
 
 use jiff::ToSpan;
 use jiff::civil::{DateTime, date};
@@ -131,7 +131,7 @@ impl Streets {
             events.append(&mut late);
             late.extend(held);
             events.extend(repeated);
-            let name = format!("voirie-{}.json", (until.date() - 1.day()).strftime("%Y-%m-%d"));
+            let name = format!("journal of {}", (until.date() - 1.day()).strftime("%Y-%m-%d"));
             files.push(streets.file(&name, until, &events, until == end));
             from = until;
         }
@@ -145,7 +145,7 @@ impl Streets {
             let index = self.register.live(now);
             events.push((index, self.register.cases[index].walk.steps.len() - 1));
         }
-        self.file(&format!("voirie-{}.json", live_stamp(now, tick)), now, &events, false)
+        self.file(&format!("journal at {}", live_stamp(now, tick)), now, &events, false)
     }
 
     /// Events of a span, in order of time: case and step.
@@ -174,7 +174,7 @@ impl Streets {
             expected.quarantined += 1;
         }
         let text = format!(
-            "{{\"systeme\":\"VoirieNet 2.3\",\"produit_le\":\"{}\",\"evenements\":[\n{}\n]}}\n",
+            "{{\"systeme\":\"VoirieNet 2.4\",\"produit_le\":\"{}\",\"evenements\":[\n{}\n]}}\n",
             local(made),
             records.join(",\n")
         );
