@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod redmine;
+mod senders;
 mod soap;
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,6 +5,7 @@
 mod answers;
 mod crowd;
 mod refusals;
+mod soap;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -25,7 +26,9 @@ fn project() -> Project {
     let files = root().join("tests/push/project");
     copy_folder(&files.join("config"), &project.path("config"));
     copy_folder(&files.join("mappings"), &project.path("mappings"));
-    let clients = client("works", WORKS, "push = [\"works/*\"]") + &client("other", OTHER, "push = [\"works/csv\"]");
+    project.write("secrets/desk", "password-of-the-desk");
+    let clients = client("works", WORKS, "push = [\"works/*\", \"notices/*\"]")
+        + &client("other", OTHER, "push = [\"works/csv\"]");
     let hub = std::fs::read_to_string(project.path("config/guichet.toml")).unwrap();
     project.write("config/guichet.toml", &(hub + &clients));
     project

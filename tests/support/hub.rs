@@ -46,6 +46,11 @@ impl Hub {
         self.client.request(method.parse().unwrap(), format!("{}{path}", self.base))
     }
 
+    /// The whole address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
     /// A bare connection.
     pub fn socket(&self) -> std::net::TcpStream {
         std::net::TcpStream::connect(self.base.strip_prefix("http://").unwrap()).unwrap()
