@@ -8,8 +8,17 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/guichet-counterparts
 # the versions this was written against; read `pip index versions zeep`, `npm view soap version` before raising them
 zeep=4.3.3 soap=1.13.0
 
+need() { # need COMMAND PACKAGE…: installs Debian packages where a command is missing
+    command=$1; shift
+    command -v "$command" >/dev/null && return 0
+    sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
 case $1 in
 install)
+    need python3 python3 python3-venv
+    need npm nodejs npm
     [ -x "$cache/zeep-$zeep/ready" ] || {
         python3 -m venv "$cache/zeep-$zeep"
         "$cache/zeep-$zeep/bin/pip" install -q "zeep==$zeep"

@@ -60,7 +60,7 @@ impl Receiver for Envelopes {
                 Issue::error(codes::ELEMENT, format!("the body holds {found} where `{}` is expected", self.element));
             return Err(Turned::peer(issue.hint("see the WSDL of this service: add `?wsdl` to its address")));
         }
-        for action in head.actions.iter().filter(|action| !self.acts(action)) {
+        if let Some(action) = head.actions.iter().find(|action| !self.acts(action)) {
             let shown: String = action.chars().filter(|c| !c.is_control()).take(200).collect();
             let issue =
                 Issue::error(codes::ACTION, format!("the action `{shown}` is not that of `{}`", self.element.local));
