@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use guichet_amqp::AmqpKind;
 use guichet_files::FilesKind;
 use guichet_push::PushKind;
 use guichet_rest::RestKind;
@@ -48,6 +49,7 @@ pub enum AppFault {
 /// The connector kinds of this binary.
 pub fn registry() -> Registry {
     Registry::new(vec![
+        Arc::new(AmqpKind),
         Arc::new(FilesKind),
         Arc::new(PushKind),
         Arc::new(RestKind::default()),

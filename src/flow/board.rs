@@ -66,6 +66,8 @@ pub struct FlowStatus {
     pub counts: Counts,
     /// Counts since this process started: what the metrics show (they never go down).
     pub seen: Counts,
+    /// Messages the source delivered again, since this process started.
+    pub redelivered: u64,
     /// Quarantined and parked records still open.
     pub open: u64,
     /// Whether a live source is connected now.

@@ -1,7 +1,8 @@
 //! The pipeline of a flow: while one batch commits, the next is read and mapped; never more than two are in flight (I9).
 //!
-//! Nothing is acknowledged before its commit (I1), and the cursor travels in the same unit of work as its records. A
-//! failed commit ends the run: the source is opened again at the committed cursor.
+//! Nothing is acknowledged before its commit (I1), and as soon as it is committed, also while the source is waited for: a
+//! queue may give nothing more before. The cursor travels in the same unit of work as its records. A failed commit ends
+//! the run: the source is opened again at the committed cursor.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,12 +55,44 @@ pub(super) struct Pipeline {
 }
 
 struct InFlight {
-    commit: JoinHandle<Result<Committed, StoreFault>>,
+    commit: Commit,
     receipt: Option<Receipt>,
     /// Records of the batch that could be cut out; what follows them in `origins` could not.
     whole: usize,
     origins: Vec<Origin>,
     spans: trace::Records,
+}
+
+/// A commit in a task of its own: neither a stop nor a failure of the flow may cut a transaction in two.
+struct Commit {
+    task: JoinHandle<Result<Committed, StoreFault>>,
+    ended: Option<Result<Committed, StoreFault>>,
+}
+
+impl Commit {
+    /// Resolves when it has ended; its end is kept for `end`. Cancel-safe.
+    async fn ended(&mut self) {
+        if self.ended.is_none() {
+            let ended = (&mut self.task).await;
+            self.ended = Some(ended.unwrap_or_else(|_| Err(StoreFault::Failed("the commit did not end".into()))));
+        }
+    }
+
+    /// How it ended.
+    async fn end(mut self) -> Result<Committed, StoreFault> {
+        self.ended().await;
+        match self.ended {
+            Some(ended) => ended,
+            None => Err(StoreFault::Closed),
+        }
+    }
+}
+
+/// What `next` heard first.
+enum Heard {
+    Halt,
+    Committed,
+    Answer(Box<Result<Batch, Fault>>),
 }
 
 impl Pipeline {
@@ -104,7 +137,8 @@ impl Pipeline {
         }
     }
 
-    /// The next batch; `None` when told to stop. What is in flight is settled before the run ends.
+    /// The next batch; `None` when told to stop. What is in flight is settled before the run ends, and as soon as it is
+    /// committed where the source waits to hear of it.
     async fn next(
         &mut self,
         source: &mut dyn Source,
@@ -112,21 +146,27 @@ impl Pipeline {
         signals: &Signals,
     ) -> Result<Option<Batch>, Fault> {
         self.route.asks();
-        let answer = tokio::select! {
-            biased;
-            () = signals.halted() => None,
-            answer = source.next(cursor, self.route.limit) => Some(answer),
-        };
-        self.route.answered(matches!(answer, Some(Ok(_))));
-        match answer {
-            Some(Ok(batch)) => Ok(Some(batch)),
-            Some(Err(fault)) => {
-                self.settle(Some(source)).await?;
-                Err(fault)
-            }
-            None => {
-                self.settle(Some(source)).await?;
-                Ok(None)
+        loop {
+            let heard = tokio::select! {
+                biased;
+                () = signals.halted() => Heard::Halt,
+                () = owed(&mut self.in_flight) => Heard::Committed,
+                answer = source.next(cursor, self.route.limit) => Heard::Answer(Box::new(answer)),
+            };
+            match heard {
+                Heard::Committed => self.settle(Some(&mut *source)).await?,
+                Heard::Halt => {
+                    self.route.answered(false);
+                    self.settle(Some(source)).await?;
+                    return Ok(None);
+                }
+                Heard::Answer(answer) => {
+                    self.route.answered(answer.is_ok());
+                    if answer.is_err() {
+                        self.settle(Some(source)).await?;
+                    }
+                    return answer.map(Some);
+                }
             }
         }
     }
@@ -184,8 +224,8 @@ impl Pipeline {
         self.route.store.ready(work).await.map_err(|e| faults::of_store(&e))
     }
 
-    /// Starts a commit of its own task: neither a stop nor a failure of the flow may cut a transaction in two.
-    fn commit(&self, ready: Ready, span: &Span) -> JoinHandle<Result<Committed, StoreFault>> {
+    /// Starts a commit.
+    fn commit(&self, ready: Ready, span: &Span) -> Commit {
         let route = self.route.clone();
         let committing = async move {
             let started = Instant::now();
@@ -193,7 +233,8 @@ impl Pipeline {
             meter::committed(&route.name, started.elapsed());
             committed
         };
-        tokio::spawn(committing.instrument(info_span!(parent: span, "flow.commit")))
+        let task = tokio::spawn(committing.instrument(info_span!(parent: span, "flow.commit")));
+        Commit { task, ended: None }
     }
 
     /// Waits for the commit in flight, counts it, and only then acknowledges. Without a source (it broke) nothing is
@@ -202,10 +243,7 @@ impl Pipeline {
         let Some(InFlight { commit, receipt, whole, origins, spans }) = self.in_flight.take() else {
             return Ok(());
         };
-        let committed = match commit.await {
-            Ok(committed) => committed.map_err(|e| faults::of_store(&e))?,
-            Err(_) => return Err(faults::of_store(&StoreFault::Failed("the commit did not end".into()))),
-        };
+        let committed = commit.end().await.map_err(|e| faults::of_store(&e))?;
         spans.close(&committed.endings);
         self.written_at = Some(Instant::now());
         self.count(&committed, &origins);
@@ -237,8 +275,20 @@ impl Pipeline {
         for notice in &batch.notices {
             tracing::info!(flow = %self.route.name, code = %notice.code, place = %notice.place, "{}", notice.message);
         }
-        self.route.board.update(&self.route.name, |status| status.progress.clone_from(&batch.progress));
+        self.route.board.update(&self.route.name, |status| {
+            status.progress.clone_from(&batch.progress);
+            status.redelivered += batch.redelivered;
+        });
         observe(Step { tally: &self.tally, progress: batch.progress.as_ref(), notices: &batch.notices });
+    }
+}
+
+/// Resolves when a batch is committed whose source must hear of it. One that need not is left alone: dropping its `next`
+/// would only make it ask again.
+async fn owed(in_flight: &mut Option<InFlight>) {
+    match in_flight {
+        Some(InFlight { commit, receipt: Some(_), .. }) => commit.ended().await,
+        Some(InFlight { receipt: None, .. }) | None => std::future::pending().await,
     }
 }
 

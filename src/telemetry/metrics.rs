@@ -61,6 +61,14 @@ fn records(meter: &Meter, board: &Arc<Board>) {
             each(&received, |name, status| counter.observe(status.seen.received, &[flow(name)]))
         })
         .build();
+    let redelivered = board.clone();
+    meter
+        .u64_observable_counter("guichet.records.redelivered")
+        .with_description("Messages delivered again since the start, because they could not be acknowledged before")
+        .with_callback(move |counter| {
+            each(&redelivered, |name, status| counter.observe(status.redelivered, &[flow(name)]));
+        })
+        .build();
 }
 
 fn outcomes(counts: &Counts) -> [(&'static str, u64); 5] {

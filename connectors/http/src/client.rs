@@ -5,7 +5,7 @@
 use std::error::Error as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use guichet_sdk::{Digest, Fault, FaultKind, Issue, Place};
 use jiff::Timestamp;
@@ -60,7 +60,7 @@ impl Client {
         own: Digest,
     ) -> Result<Self, Fault> {
         let (credentials, digest) = Credentials::open(&settings.auth, base)?;
-        room.refusals.opened(Digest::of(&[&digest.0, &own.0]));
+        room.refusals.opened(Digest::of(&[&digest.0, &own.0]), Instant::now());
         let guard = Guard::new(home.clone(), &settings.hosts);
         let tokens_plain =
             !matches!(&settings.auth, crate::settings::Auth::Oauth2(oauth) if oauth.token_url.starts_with("https"));

@@ -8,8 +8,6 @@ pub const UNREACHABLE: Code = Code("E300");
 pub const TIMEOUT: Code = Code("E301");
 /// The peer refused our credentials.
 pub const UNAUTHORIZED: Code = Code("E302");
-/// Credentials refused three times: not tried again.
-pub const STOPPED: Code = Code("E303");
 /// The peer asked us to slow down.
 pub const THROTTLED: Code = Code("E304");
 /// The peer answered that it has a problem of its own.

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use guichet_sdk::BreakerView;
+use guichet_sdk::Refusals;
 use tokio::sync::Semaphore;
 use tower::retry::budget::TpsBudget;
 
 use crate::breaker::Breaker;
 use crate::pace::Pace;
-use crate::refusals::Refusals;
 use crate::retry;
 use crate::settings::{Auth, Breaking, Rate, Settings};
 

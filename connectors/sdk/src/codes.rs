@@ -177,6 +177,23 @@ pages! {
     "E345"
     "E346"
     "E347"
+    "E370"
+    "E371"
+    "E372"
+    "E373"
+    "E374"
+    "E375"
+    "E376"
+    "E377"
+    "E378"
+    "E379"
+    "E380"
+    "E381"
+    "E382"
+    "E383"
+    "E384"
+    "E385"
+    "E386"
 }
 
 /// The page of a code; `None` for a code that does not exist.

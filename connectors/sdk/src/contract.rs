@@ -153,6 +153,8 @@ pub struct Batch {
     pub finished: Vec<Digest>,
     /// What to acknowledge once this batch is committed.
     pub receipt: Option<Receipt>,
+    /// Of the messages these records came in, so many the peer says it delivered before: shown, and recognised by digest.
+    pub redelivered: u64,
     /// Nothing more for now.
     pub caught_up: bool,
     /// Things to show to an operator (a file skipped because it was processed before).
@@ -190,7 +192,8 @@ pub struct Ack {
 /// Records in.
 #[async_trait]
 pub trait Source: Send {
-    /// The next batch after a cursor. Cancel-safe: dropping the future loses nothing.
+    /// The next batch after a cursor. Cancel-safe: dropping the future loses nothing. It may wait for an acknowledgement:
+    /// while a batch with a receipt commits, the flow drops this future, acknowledges, and asks again.
     ///
     /// `after` is the cursor of the batch before (committed or about to be), or the last committed one after a reopen
     /// or a failed commit: a cursor that is not where the source stands rewinds it.

@@ -3,6 +3,7 @@
 //!
 //! For tests only; shares no code with the hub, so that it can judge what the hub relies on.
 
+pub mod broker;
 pub mod conformance;
 pub mod hub;
 pub mod office;

@@ -68,6 +68,8 @@ pub struct FlowAnswer {
     pub progress: Option<ProgressAnswer>,
     /// How its records ended: received is always the sum of the others (I1).
     pub counts: Counts,
+    /// Messages the source delivered again, since the hub started.
+    pub redelivered: u64,
     /// Records held back and still open.
     pub open: u64,
 }
@@ -153,6 +155,7 @@ impl FlowAnswer {
             fault: status.fault.as_ref().map(Into::into),
             progress: status.progress.map(|p| ProgressAnswer { name: p.name, done: p.done, total: p.total }),
             counts: status.counts,
+            redelivered: status.redelivered,
             open: status.open,
             state: status.state,
         }

@@ -107,6 +107,15 @@ async fn a_run_moves_everything_and_acknowledges_each_batch_after_its_commit() {
 }
 
 #[tokio::test]
+async fn what_is_committed_is_acknowledged_while_the_source_is_waited_for() {
+    let bench = Bench::new(&["a received 1", "b received 1", "c received 1", "d received 1"]);
+    *bench.office.trouble.lock().unwrap() = [None, Some(Trouble::Jealous)].into();
+    let summary = tokio::time::timeout(Duration::from_secs(60), bench.once()).await;
+    assert_eq!(summary.expect("the source waits for ever").tally.counts.applied, 4);
+    assert_eq!(*bench.office.acknowledged.lock().unwrap(), [(3, vec![]), (4, vec![])]);
+}
+
+#[tokio::test]
 async fn running_again_finds_nothing_new_and_known_records_need_no_mapping() {
     let bench = Bench::new(&["a received 1", "b received 1"]);
     bench.once().await;

@@ -24,6 +24,8 @@ pub enum Trouble {
     Nothing,
     /// The acknowledgement is lost.
     Deaf,
+    /// It gives nothing before what it gave is acknowledged.
+    Jealous,
 }
 
 /// A back office.
@@ -35,6 +37,7 @@ pub struct Office {
     pub acknowledged: Mutex<Vec<(usize, Vec<usize>)>>,
     pub opened: Mutex<u32>,
     pub arrival: Notify,
+    pub hearing: Notify,
     /// Looked into at every acknowledgement: it may only follow the commit.
     pub store: Arc<MemoryStore>,
 }
@@ -43,6 +46,18 @@ impl Office {
     pub fn new(store: Arc<MemoryStore>, lines: &[&str]) -> Arc<Self> {
         let lines = Mutex::new(lines.iter().map(|line| (*line).to_owned()).collect());
         Arc::new(Office { store, lines, ..Office::default() })
+    }
+
+    /// Resolves when everything before this cursor is acknowledged.
+    async fn heard(&self, after: Option<&Cursor>) {
+        let given: usize = after.map_or(0, |cursor| cursor.0.parse().unwrap());
+        loop {
+            let heard = self.hearing.notified();
+            if self.acknowledged.lock().unwrap().last().map_or(0, |(reached, _)| *reached) >= given {
+                return;
+            }
+            heard.await;
+        }
     }
 
     fn next_trouble(&self) -> Option<Trouble> {
@@ -90,6 +105,7 @@ impl Source for OfficeSource {
             Some(Trouble::Panic) => panic!("the office is on fire"),
             Some(Trouble::Nothing) => return Ok(Batch { caught_up: true, ..Batch::default() }),
             Some(Trouble::Deaf) | None => {}
+            Some(Trouble::Jealous) => self.0.heard(after).await,
         }
         let lines = self.0.lines.lock().unwrap();
         let from: usize = after.map_or(0, |cursor| cursor.0.parse().unwrap());
@@ -108,6 +124,7 @@ impl Source for OfficeSource {
             return Err(Fault::new(FaultKind::Timeout, Code("E200"), "nobody listens"));
         }
         self.0.acknowledged.lock().unwrap().push((reached, ack.quarantined));
+        self.0.hearing.notify_waiters();
         Ok(())
     }
 

@@ -95,6 +95,8 @@ pub struct Powers {
     pub torn: bool,
     /// It recognises a delivery it made before by its content.
     pub recognises: bool,
+    /// It delivers again what it could not be told of in time, because the connection broke: repeats are no fault there.
+    pub redelivers: bool,
     /// It never forgets what is acknowledged (a list that is only read): `held` says nothing.
     pub never_forgets: bool,
     /// It can fail by itself.
@@ -210,7 +212,9 @@ pub(crate) mod seen {
 
     use guichet_sdk::Record;
 
-    use super::{Verdict, body, ensure};
+    use std::collections::HashSet;
+
+    use super::{Harness, Verdict, body, ensure};
 
     /// The number of the record whose body these bytes hold.
     fn number(record: &Record, among: usize) -> Option<usize> {
@@ -225,6 +229,17 @@ pub(crate) mod seen {
         ensure(numbers == wanted, || {
             format!("expected records 0 to {expected} once each and in order, got {numbers:?}")
         })
+    }
+
+    /// Exactly these records after a connection broke: where the peer delivers again, repeats are recognised as the hub
+    /// does it, by digest.
+    pub fn through(harness: &dyn Harness, records: &[Record], expected: usize) -> Verdict {
+        if !harness.powers().redelivers {
+            return exactly(records, expected);
+        }
+        let mut known = HashSet::new();
+        let fresh: Vec<_> = records.iter().filter(|record| known.insert(record.digest())).cloned().collect();
+        exactly(&fresh, expected)
     }
 
     /// At least these records, in any number and order.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use guichet_sdk::{FaultKind, Limit, Retry, Source};
+use guichet_sdk::{FaultKind, Limit, Plan, Retry};
 
 use super::{Check, Harness, Need, PEACE, ROOMY, Trouble, Verdict, at_most, ensure, seen, source, unexpected};
 use crate::{Fault as Bytes, Hub, Proxy};
@@ -73,8 +73,7 @@ const MOST_FAULTS: usize = 50;
 /// Drains, taking faults as a flow does: by opening again at the committed cursor.
 async fn insist(hub: &mut Hub, harness: &dyn Harness) -> Verdict {
     for _ in 0..MOST_FAULTS {
-        let mut source = source(hub, harness).await?;
-        match until_fault(hub, &mut *source).await {
+        match until_fault(hub, &*harness.plan()).await {
             Ok(()) => return Ok(()),
             Err(fault) => {
                 ensure(fault.retry != Retry::Never, || format!("gives up on a passing failure: {fault}"))?;
@@ -85,8 +84,10 @@ async fn insist(hub: &mut Hub, harness: &dyn Harness) -> Verdict {
     Err(format!("not through after {MOST_FAULTS} faults"))
 }
 
-async fn until_fault(hub: &mut Hub, source: &mut dyn Source) -> Result<(), guichet_sdk::Fault> {
-    while !hub.step(source, at_most(4)).await? {}
+/// A connector may find out when it opens, or when it is asked.
+async fn until_fault(hub: &mut Hub, plan: &dyn Plan) -> Result<(), guichet_sdk::Fault> {
+    let Some(mut source) = hub.open(plan).await?.source else { return Ok(()) };
+    while !hub.step(&mut *source, at_most(4)).await? {}
     Ok(())
 }
 
@@ -105,7 +106,7 @@ async fn broken_off(harness: &mut dyn Harness, fault: fn(u64) -> Bytes) -> Verdi
             .await
             .unwrap_or_else(|_| Err("hangs".to_owned()))
             .map_err(|reason| format!("cut after {at} bytes: {reason}"))?;
-        seen::exactly(&hub.records, 10).map_err(|reason| format!("cut after {at} bytes: {reason}"))?;
+        seen::through(harness, &hub.records, 10).map_err(|reason| format!("cut after {at} bytes: {reason}"))?;
         ensure(hub.broken.is_empty(), || format!("cut after {at} bytes: half a record was taken for one"))?;
     }
     Ok(())
@@ -132,7 +133,7 @@ async fn slow(harness: &mut dyn Harness, fault: Bytes) -> Verdict {
     proxy(harness)?.set(Bytes::None);
     proxy(harness)?.drop_all();
     insist(&mut hub, harness).await?;
-    seen::exactly(&hub.records, 10)
+    seen::through(harness, &hub.records, 10)
 }
 
 async fn late(harness: &mut dyn Harness) -> Verdict {
@@ -166,7 +167,7 @@ async fn failing(harness: &mut dyn Harness) -> Verdict {
     ensure(told, || "nobody is told that the peer fails".to_owned())?;
     harness.trouble(Trouble::None).await;
     insist(&mut hub, harness).await?;
-    seen::exactly(&hub.records, 10)
+    seen::through(harness, &hub.records, 10)
 }
 
 async fn throttled(harness: &mut dyn Harness) -> Verdict {
