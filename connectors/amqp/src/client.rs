@@ -137,11 +137,7 @@ impl Link {
     }
 
     /// Waits for the answer to a question, but not for ever.
-    pub async fn answered<T>(
-        &self,
-        answer: impl Future<Output = lapin::Result<T>>,
-        doing: Doing,
-    ) -> Result<T, Fault> {
+    pub async fn answered<T>(&self, answer: impl Future<Output = lapin::Result<T>>, doing: Doing) -> Result<T, Fault> {
         match tokio::time::timeout(self.answer, answer).await {
             Ok(answer) => answer.map_err(|error| judge::fault(&error, doing)),
             Err(_) => Err(judge::late("answer", self.answer)),

@@ -90,7 +90,11 @@ pub fn check(flow: FlowSettings) -> Result<Intake, Vec<Issue>> {
     to.numbers(settings.prefetch, settings.max_message.0, settings.timeouts, settings.reconnect);
     let heartbeat = u16::try_from(settings.heartbeat.0.as_secs()).ok().filter(|seconds| *seconds > 0);
     if heartbeat.is_none() {
-        to.wrong("heartbeat", "`heartbeat` is shorter than a second or longer than 18 hours", "write `heartbeat = \"30s\"`");
+        to.wrong(
+            "heartbeat",
+            "`heartbeat` is shorter than a second or longer than 18 hours",
+            "write `heartbeat = \"30s\"`",
+        );
     }
     let (Some(mut uri), Some(auth), Some(heartbeat), true) = (uri, auth, heartbeat, to.0.is_empty()) else {
         return Err(to.0);
@@ -208,14 +212,22 @@ impl Checker {
         let keyless = exchange.as_ref().is_some_and(|exchange| exchange.kind == ExchangeType::Fanout);
         let exchange = exchange.map(|mut exchange| {
             if exchange.name.is_empty() || exchange.name.len() > LONGEST_NAME {
-                self.wrong("declare", "`exchange` has no usable name", "write `exchange = { name = \"aid\", type = \"topic\" }`");
+                self.wrong(
+                    "declare",
+                    "`exchange` has no usable name",
+                    "write `exchange = { name = \"aid\", type = \"topic\" }`",
+                );
             }
             let arguments = std::mem::take(&mut exchange.arguments);
             let arguments = self.arguments("declare", arguments);
             (exchange, arguments)
         });
         if exchange.is_none() && !bindings.is_empty() {
-            self.wrong("declare", "`bindings` without an `exchange`", "write `exchange = { name = \"aid\", type = \"topic\" }`");
+            self.wrong(
+                "declare",
+                "`bindings` without an `exchange`",
+                "write `exchange = { name = \"aid\", type = \"topic\" }`",
+            );
         }
         if exchange.is_some() && bindings.is_empty() && !keyless {
             self.wrong("declare", "nothing binds the queue to the exchange", "write `bindings = [\"aid.#\"]`");
@@ -318,7 +330,10 @@ mod tests {
             "timeouts": { "connect": "0s" }, "max_message": "0 B", "reconnect": { "times": 0 } });
         let issues = checked(wrong.clone()).unwrap_err();
         assert!(!format!("{issues:?}").contains("hunter2"));
-        assert_eq!(paths(wrong), ["url", "auth", "queue", "prefetch", "max_message", "timeouts", "reconnect", "heartbeat"]);
+        assert_eq!(
+            paths(wrong),
+            ["url", "auth", "queue", "prefetch", "max_message", "timeouts", "reconnect", "heartbeat"]
+        );
         assert_eq!(paths(json!({})), ["url", "auth", "queue"]);
         assert_eq!(paths(with(json!({ "url": "https://broker" }))), ["url"]);
         assert_eq!(paths(with(json!({ "tls": { "ca": "ca.pem" } }))), ["tls"]);

@@ -62,8 +62,11 @@ pub fn unreachable(why: &str) -> Fault {
 fn refused(code: u16, text: &str, doing: Doing) -> Fault {
     match (code, doing) {
         (403, Doing::LoggingIn) => {
-            let fault =
-                transient(FaultKind::Unauthorized, codes::UNAUTHORIZED, "the broker refused our credentials".to_owned());
+            let fault = transient(
+                FaultKind::Unauthorized,
+                codes::UNAUTHORIZED,
+                "the broker refused our credentials".to_owned(),
+            );
             hinted(fault, "check `auth` and the secret behind it")
         }
         (403, _) if text.contains("exclusive") => in_use(text),
@@ -78,7 +81,8 @@ fn refused(code: u16, text: &str, doing: Doing) -> Fault {
             hinted(fault, "check the virtual host, and the permissions of our account there")
         }
         (404, _) => {
-            let fault = transient(FaultKind::Unreachable, codes::ABSENT, format!("the broker does not have it: {text}"));
+            let fault =
+                transient(FaultKind::Unreachable, codes::ABSENT, format!("the broker does not have it: {text}"));
             hinted(fault, "correct `queue`, make it at the broker, or write `declare` to have it made")
         }
         (406, Doing::Declaring) => {
@@ -93,11 +97,8 @@ fn refused(code: u16, text: &str, doing: Doing) -> Fault {
 }
 
 fn in_use(text: &str) -> Fault {
-    let fault = transient(
-        FaultKind::Unreachable,
-        codes::IN_USE,
-        format!("somebody else consumes from the queue: {text}"),
-    );
+    let fault =
+        transient(FaultKind::Unreachable, codes::IN_USE, format!("somebody else consumes from the queue: {text}"));
     hinted(fault, "stop the other consumer; `exclusive = false` shares the queue, and gives up its order")
 }
 
@@ -122,7 +123,10 @@ mod tests {
         };
         let (login, declare, work) = (Doing::LoggingIn, Doing::Declaring, Doing::Working);
         assert_eq!(of(403, "ACCESS_REFUSED - Login", login), (FaultKind::Unauthorized, codes::UNAUTHORIZED, true));
-        assert_eq!(of(403, "queue 'a' in vhost '/' in exclusive use", work), (FaultKind::Unreachable, codes::IN_USE, true));
+        assert_eq!(
+            of(403, "queue 'a' in vhost '/' in exclusive use", work),
+            (FaultKind::Unreachable, codes::IN_USE, true)
+        );
         assert_eq!(of(403, "access to queue 'a' refused", declare), (FaultKind::Refused, codes::FORBIDDEN, false));
         assert_eq!(of(530, "vhost 'x' not found", login), (FaultKind::Refused, codes::FORBIDDEN, false));
         assert_eq!(of(530, "connection limit (1) is reached", login), (FaultKind::Throttled, codes::FORBIDDEN, true));

@@ -62,7 +62,11 @@ impl Messages {
             let (link, furniture) = raised.map_err(|error| {
                 Fault::new(FaultKind::Environment, codes::CLIENT, format!("connecting was stopped: {error}"))
             })??;
-            tracing::info!(queue = &*self.intake.queue, broker = self.supervisor.line().peer().shown(), "connected again");
+            tracing::info!(
+                queue = &*self.intake.queue,
+                broker = self.supervisor.line().peer().shown(),
+                "connected again"
+            );
             self.stand = Stand::Up(Box::new(Station::new(link, furniture, self.intake.clone())));
         }
         match &mut self.stand {

@@ -266,9 +266,11 @@ mod tests {
     #[test]
     fn the_character_encoding_comes_from_either_property() {
         let latin = b"{\"a\":\"\xe9t\xe9\"}";
-        for (content_type, content_encoding) in
-            [("application/json; charset=windows-1252", ""), ("text/plain; Charset=\"Windows-1252\"", ""), ("", "windows-1252")]
-        {
+        for (content_type, content_encoding) in [
+            ("application/json; charset=windows-1252", ""),
+            ("text/plain; Charset=\"Windows-1252\"", ""),
+            ("", "windows-1252"),
+        ] {
             let cuts = records(&message(latin, content_type, content_encoding), &"aid".into(), &json());
             let [Cut::Record(record)] = &cuts[..] else { panic!("{content_type} {content_encoding}: {cuts:?}") };
             assert!(record.context.starts_with("windows-1252"), "{}", record.context);
@@ -280,9 +282,13 @@ mod tests {
 
     #[test]
     fn another_kind_than_the_flow_reads_is_told() {
-        for (content_type, ok) in
-            [("text/xml", false), ("application/soap+xml", false), ("application/cloudevents+json", true), ("text/plain", true), ("", true)]
-        {
+        for (content_type, ok) in [
+            ("text/xml", false),
+            ("application/soap+xml", false),
+            ("application/cloudevents+json", true),
+            ("text/plain", true),
+            ("", true),
+        ] {
             assert_eq!(read(&message(b"{}", content_type, ""), &json()) == ["{}"], ok, "{content_type}");
         }
         assert_eq!(read(&message(b"{}", "text/xml", ""), &json()), ["E381"]);
