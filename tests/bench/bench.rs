@@ -9,6 +9,7 @@ mod ingest;
 mod latency;
 mod project;
 mod reading;
+mod soap_pull;
 mod store;
 
 /// Every bench: its name, what its ratio should reach, and its code.
@@ -23,6 +24,7 @@ const BENCHES: &[(&str, &str, fn())] = &[
     ("api-list-20", "≥ 0.3, stretch 0.6", || reading::bench(reading::Question::List)),
     ("store", "≥ 0.6 of the same rows inserted bare", store::bench),
     ("store-growth", "last tenth ≥ 0.55 of the first", store::growth),
+    ("soap-pull", "≥ 0.8, stretch 0.95", soap_pull::bench),
     ("latency", "p99 ≤ 50 ms beyond the poll, stretch 10", latency::bench),
 ];
 

@@ -79,10 +79,15 @@ impl Project {
         self.folder.path().join("hub.db")
     }
 
-    /// Runs a flow until it has caught up; wall time and the peak of resident memory in bytes.
+    /// Runs the flow of a format until it has caught up; wall time and the peak of resident memory in bytes.
     pub fn run(&self, kind: Kind) -> (Duration, u64) {
+        self.run_flow(&format!("bench/{}", kind.word()))
+    }
+
+    /// Runs any flow.
+    pub fn run_flow(&self, flow: &str) -> (Duration, u64) {
         let started = Instant::now();
-        let mut child = self.guichet(&["run", &format!("bench/{}", kind.word()), "--json"], self.log("out"));
+        let mut child = self.guichet(&["run", flow, "--json"], self.log("out"));
         let mut peak = 0;
         let status = loop {
             peak = peak.max(peak_memory(child.id()));

@@ -14,6 +14,8 @@ use crate::{peers, skip};
 
 const C2: &str = "c2-sundsvall-casemanagement/src";
 const BARTEC: &str = "c1-open311-adapter/t/open311/endpoint/xml/bartec";
+const ZAAK: &str = "c4-zaakbrug-stuf/src/test/testtool/MergeZdsWasAndWordt/\
+    NonAggegrateRootsInWasAndWordtShouldResultInOnlyNonAggegrateRootsFromWordt/in.xml";
 const STUF: &str = "c5-openforms-stuf/src/stuf/stuf_bg/templates/stuf_bg/tests/responses";
 
 /// A running counterpart, ended when dropped.
@@ -209,16 +211,31 @@ fn dutch_registers_say_nothing_errors_and_half_a_date() {
     assert!(shown.contains("2005-12-16"), "{shown}");
 }
 
+/// A message as it stands in its file, in an envelope; the body begins on a line of its own.
+fn enveloped(body: &str) -> String {
+    let space = "http://schemas.xmlsoap.org/soap/envelope/";
+    format!("<soap:Envelope xmlns:soap=\"{space}\"><soap:Body>\n{body}</soap:Body></soap:Envelope>")
+}
+
+#[test]
+fn dutch_cases_are_known_by_their_namespace() {
+    let Some(message) = real_input(ZAAK) else { return };
+    let (_runtime, office) = office();
+    let project = project("3113", &office.address().to_string());
+    // the default namespace is theirs; their own prefixes are not those of the mapping
+    say(&office, 200, enveloped(&std::fs::read_to_string(message).unwrap()));
+    assert_eq!(project.run_to("answers/zaken", 0)["counts"]["applied"], 2);
+    let hub = Hub::start(&project);
+    let keys: Vec<_> = hub.histories("&source=answers").into_keys().collect();
+    assert_eq!(keys, ["Was", "Wordt"]);
+}
+
 #[test]
 fn undeclared_prefixes_of_bartec_are_told_where_they_stand() {
     let Some(folder) = real_input(BARTEC) else { return };
     let (_runtime, office) = office();
     let project = project("3113", &office.address().to_string());
-    let space = "http://schemas.xmlsoap.org/soap/envelope/";
-    let answer = |name: &str| {
-        let body = std::fs::read_to_string(folder.join(name)).unwrap();
-        format!("<soap:Envelope xmlns:soap=\"{space}\"><soap:Body>\n{body}</soap:Body></soap:Envelope>")
-    };
+    let answer = |name: &str| enveloped(&std::fs::read_to_string(folder.join(name)).unwrap());
     say(&office, 200, answer("servicerequests_get_SR6.xml"));
     let good = project.run_to("answers/bartec", 0)["counts"].clone();
     assert_eq!((&good["received"], &good["quarantined"]), (&1.into(), &0.into()), "{good}");
