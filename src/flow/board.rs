@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use guichet_sdk::{BreakerLook, BreakerState, BreakerView, Issue, Progress};
+use guichet_sdk::{
+    BreakerLook, BreakerState, BreakerView, CertificateLook, CertificateOf, CertificateView, Issue, Progress,
+};
 
 use crate::ledger::{Contract, freshness};
 use crate::model::{FlowName, Freshness};
@@ -37,6 +39,15 @@ pub enum FlowState {
 /// wait is for the time-outs of its connector.
 const SLOW_AFTER: i64 = 5_000_000;
 
+/// Whose certificate it is, in one word.
+pub fn certificate_word(whose: CertificateOf) -> &'static str {
+    match whose {
+        CertificateOf::Peer => "peer",
+        CertificateOf::Own => "own",
+        CertificateOf::Authority => "authority",
+    }
+}
+
 /// The visible state of a flow. Times are microseconds since 1970.
 #[derive(Debug, Clone, Default)]
 pub struct FlowStatus {
@@ -58,6 +69,8 @@ pub struct FlowStatus {
     pub circuit: BreakerState,
     /// The circuit breaker of its connector, as it stood when the board was read; `None` where it has none.
     pub peer: Option<BreakerLook>,
+    /// The certificates between its connector and the source, as they stood when the board was read.
+    pub certificates: Vec<CertificateLook>,
     /// When the question was put to the source that it has not answered yet.
     pub asked_at: Option<i64>,
     /// How far the current whole is read.
@@ -120,11 +133,14 @@ pub struct Board {
 struct Shown {
     status: FlowStatus,
     breaker: Option<Arc<dyn BreakerView>>,
+    certificates: Option<Arc<dyn CertificateView>>,
 }
 
 impl Shown {
     fn read(&self) -> FlowStatus {
-        FlowStatus { peer: self.breaker.as_ref().map(|breaker| breaker.look()), ..self.status.clone() }
+        let peer = self.breaker.as_ref().map(|breaker| breaker.look());
+        let certificates = self.certificates.as_ref().map(|certificates| certificates.look()).unwrap_or_default();
+        FlowStatus { peer, certificates, ..self.status.clone() }
     }
 }
 
@@ -138,6 +154,11 @@ impl Board {
     /// Shows the circuit breaker of a flow's connector from now on.
     pub fn show_breaker(&self, name: &FlowName, breaker: Option<Arc<dyn BreakerView>>) {
         self.flows().entry(name.clone()).or_default().breaker = breaker;
+    }
+
+    /// Shows the certificates between a flow's connector and its source from now on.
+    pub fn show_certificates(&self, name: &FlowName, certificates: Option<Arc<dyn CertificateView>>) {
+        self.flows().entry(name.clone()).or_default().certificates = certificates;
     }
 
     /// Counts the updates: what was derived from the board stands while this stands (circuit breakers of connectors turn

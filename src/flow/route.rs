@@ -64,6 +64,7 @@ impl Route {
             sample,
         };
         route.board.show_breaker(&route.name, route.plan.breaker());
+        route.board.show_certificates(&route.name, route.plan.certificates());
         route.show().await?;
         Ok(route)
     }

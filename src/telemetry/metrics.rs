@@ -1,13 +1,14 @@
 //! Metrics read off the board and the store when somebody asks: nothing is counted twice, and what is received is always
 //! the sum of how it ended, because both come from the same committed counts (I1).
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use guichet_sdk::BreakerState;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 
-use crate::flow::{Board, FlowState, FlowStatus, now};
+use crate::flow::{Board, FlowState, FlowStatus, certificate_word, now};
 use crate::model::{FlowName, Freshness};
 use crate::store::{Counts, Vitals};
 
@@ -32,6 +33,7 @@ pub fn observe(board: &Arc<Board>, readings: &Arc<Readings>) {
     records(&meter, board);
     flows(&meter, board);
     states(&meter, board);
+    certificates(&meter, board);
     store(&meter, readings);
     meter
         .u64_observable_gauge("guichet.build.info")
@@ -209,6 +211,30 @@ fn breaker_word(state: BreakerState) -> &'static str {
     }
 }
 
+fn certificates(meter: &Meter, board: &Arc<Board>) {
+    let board = board.clone();
+    meter
+        .f64_observable_gauge("guichet.tls.certificate.expiry")
+        .with_unit("s")
+        .with_description("Time until a certificate between the hub and a source expires; negative once it has")
+        .with_callback(move |gauge| {
+            // flows of one source may know several: the one that expires first counts
+            let mut first = BTreeMap::new();
+            each(&board, |name, status| {
+                for look in &status.certificates {
+                    let key = (name.source.clone(), certificate_word(look.whose));
+                    let known = first.entry(key).or_insert(look.expires_at);
+                    *known = look.expires_at.min(*known);
+                }
+            });
+            for ((source, what), expires_at) in first {
+                let labels = [KeyValue::new("source", source.to_string()), KeyValue::new("what", what)];
+                gauge.observe(expires_at.saturating_sub(now()) as f64 / 1e6, &labels);
+            }
+        })
+        .build();
+}
+
 fn store(meter: &Meter, readings: &Arc<Readings>) {
     type Field = fn(&Vitals) -> u64;
     let gauges: [(&'static str, &'static str, &'static str, Field); 5] = [
@@ -252,6 +278,8 @@ fn flow(name: &FlowName) -> KeyValue {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use guichet_sdk::{CertificateLook, CertificateOf, CertificateView};
+
     use super::*;
     use crate::config::TelemetryConfig;
     use crate::telemetry::{Logs, Telemetry};
@@ -260,6 +288,15 @@ mod tests {
     fn values(text: &str, metric: &str) -> Vec<f64> {
         let of_metric = |line: &&str| line.starts_with(metric) && line[metric.len()..].starts_with(['{', ' ']);
         text.lines().filter(of_metric).map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
+    }
+
+    /// A certificate that expires at a time.
+    struct Shown(i64);
+
+    impl CertificateView for Shown {
+        fn look(&self) -> Vec<CertificateLook> {
+            vec![CertificateLook { whose: CertificateOf::Own, expires_at: self.0, issue: None }]
+        }
     }
 
     #[tokio::test]
@@ -279,10 +316,14 @@ mod tests {
             status.verified_at = Some(now());
             status.circuit = BreakerState::Open;
         });
+        let shown = Shown(now() + 86_400_000_000);
+        board.show_certificates(&FlowName::new("tax", "cases"), Some(Arc::new(shown)));
         observe(&board, &readings);
         let text = telemetry.scrape()();
         assert_eq!(values(&text, "guichet_records_received_total"), [15.0], "{text}");
         assert_eq!(values(&text, "guichet_records_total").iter().sum::<f64>(), 15.0, "{text}");
+        let expiry = values(&text, "guichet_tls_certificate_expiry_seconds");
+        assert!(expiry.len() == 1 && (86_000.0..=86_400.0).contains(&expiry[0]), "{text}");
         assert_eq!(values(&text, "guichet_change_head"), [12.0], "{text}");
         let open = "guichet_source_breaker_state{flow=\"tax/cases\",source=\"tax\",state=\"open\"} 1";
         assert!(text.contains(open), "{text}");

@@ -8,6 +8,7 @@ mod http;
 mod ingest;
 mod latency;
 mod project;
+mod pull;
 mod reading;
 mod soap_pull;
 mod store;
@@ -22,6 +23,8 @@ const BENCHES: &[(&str, &str, fn())] = &[
     ("api-case", "≥ 0.45, stretch 0.58", || reading::bench(reading::Question::Case)),
     ("api-case-304", "≥ 0.8, stretch 0.95", || reading::bench(reading::Question::Unchanged)),
     ("api-list-20", "≥ 0.3, stretch 0.6", || reading::bench(reading::Question::List)),
+    ("rest-pull", "≥ 0.8, stretch 0.95", pull::rest),
+    ("drip-lag", "1: one source that drips costs the others nothing", pull::drip),
     ("store", "≥ 0.6 of the same rows inserted bare", store::bench),
     ("store-growth", "last tenth ≥ 0.55 of the first", store::growth),
     ("soap-pull", "≥ 0.8, stretch 0.95", soap_pull::bench),

@@ -4,10 +4,10 @@
 
 use std::error::Error as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
-use guichet_sdk::{Digest, Fault, FaultKind, Issue, Place};
+use guichet_sdk::{CertificateOf, Digest, Fault, FaultKind, Issue, Place};
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 use reqwest::tls::TlsInfo;
@@ -18,8 +18,8 @@ use tower::{ServiceBuilder, ServiceExt as _};
 
 use crate::body::{Body, Bounds, damaged};
 use crate::call::{Answer, Call, text};
-use crate::certificate::not_after;
 use crate::credentials::Credentials;
+use crate::expiry::Certificates;
 use crate::guard::Guard;
 use crate::judge::{Judge, Judged};
 use crate::limit::TimeLimit;
@@ -64,11 +64,10 @@ impl Client {
         let guard = Guard::new(home.clone(), &settings.hosts);
         let tokens_plain =
             !matches!(&settings.auth, crate::settings::Auth::Oauth2(oauth) if oauth.token_url.starts_with("https"));
-        let http = connect::build(settings, &guard, base, home.scheme() == "http" && tokens_plain)?;
+        let http = connect::build(settings, &guard, base, home.scheme() == "http" && tokens_plain, &room.certificates)?;
         let bounds = Bounds { bytes: settings.max_body.0, ratio: settings.max_ratio };
-        let warn_before = settings.tls.warn_before.0;
-        let expiry = Expiry { warn_before, told: Mutex::default() };
-        let line = Arc::new(Line { http, credentials, judge, guard, timeouts: settings.timeouts, bounds, expiry });
+        let (timeouts, certificates) = (settings.timeouts, room.certificates.clone());
+        let line = Arc::new(Line { http, credentials, judge, guard, timeouts, bounds, certificates });
         let exchange = line.clone();
         let service = ServiceBuilder::new()
             .layer(GlobalConcurrencyLimitLayer::with_semaphore(room.places.clone()))
@@ -98,7 +97,7 @@ impl Client {
 
     /// What is worth telling an operator since the last call.
     pub fn notices(&self) -> Vec<Issue> {
-        self.line.expiry.told.lock().unwrap_or_else(PoisonError::into_inner).pending.take().into_iter().collect()
+        self.line.certificates.notices()
     }
 }
 
@@ -129,7 +128,7 @@ struct Line {
     guard: Guard,
     timeouts: Timeouts,
     bounds: Bounds,
-    expiry: Expiry,
+    certificates: Arc<Certificates>,
 }
 
 impl Line {
@@ -154,7 +153,9 @@ impl Line {
         let body = call.seal.as_ref().map_or_else(|| call.body.clone(), |seal| seal.seal(&call.body));
         let request = self.http.request(call.method.clone(), url).headers(headers).body(body);
         let mut response = self.patiently(request.send()).await?.map_err(|error| self.unreachable(error))?;
-        self.expiry.look(response.extensions().get::<TlsInfo>(), Timestamp::now());
+        if let Some(der) = response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate) {
+            self.certificates.shown(CertificateOf::Peer, der, Timestamp::now());
+        }
         let mut body = Body::new(text(response.headers(), CONTENT_ENCODING.as_str()), self.bounds)?;
         loop {
             match self.patiently(response.chunk()).await? {
@@ -210,31 +211,4 @@ fn tls_error(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         return Some(tls.to_string());
     }
     tls_error(cause.downcast_ref::<std::io::Error>()?.get_ref()?)
-}
-
-/// Watches the certificate of the peer.
-struct Expiry {
-    warn_before: Duration,
-    told: Mutex<Told>,
-}
-
-#[derive(Default)]
-struct Told {
-    /// The expiry told last: each certificate is told of once per opening.
-    expiry: Option<Timestamp>,
-    pending: Option<Issue>,
-}
-
-impl Expiry {
-    fn look(&self, tls: Option<&TlsInfo>, now: Timestamp) {
-        let Some(expiry) = tls.and_then(|tls| not_after(tls.peer_certificate()?)) else { return };
-        let left = expiry.duration_since(now);
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.expiry == Some(expiry) || Duration::try_from(left).is_ok_and(|left| left >= self.warn_before) {
-            return;
-        }
-        told.expiry = Some(expiry);
-        let message = format!("the certificate of the peer expires in {} days, at {expiry}", left.as_hours() / 24);
-        told.pending = Some(Issue::warning(codes::EXPIRES, message).hint("tell whoever runs the peer to renew it"));
-    }
 }

@@ -56,3 +56,7 @@ pub const GONE: Code = Code("E326");
 pub const DETAIL: Code = Code("E327");
 /// The page a pull was to go on at is refused.
 pub const PAGE_GONE: Code = Code("E328");
+/// Our own certificate expires soon.
+pub const OWN_EXPIRES: Code = Code("E290");
+/// A certificate of an authority we trust expires soon.
+pub const AUTHORITY_EXPIRES: Code = Code("E291");

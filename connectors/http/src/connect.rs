@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use guichet_sdk::{Fault, FaultKind, Place};
+use guichet_sdk::{CertificateOf, Fault, FaultKind, Place};
+use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder, Identity, Proxy};
 
 use crate::codes;
 use crate::credentials::environment;
+use crate::expiry::Certificates;
 use crate::guard::Guard;
 use crate::settings::{ENVIRONMENT, Settings, Tls};
 
@@ -15,7 +17,13 @@ use crate::settings::{ENVIRONMENT, Settings, Tls};
 const USER_AGENT: &str = concat!("guichet/", env!("CARGO_PKG_VERSION"));
 
 /// A client; files of certificates are read against `base`.
-pub(crate) fn build(settings: &Settings, guard: &Guard, base: &Path, plain: bool) -> Result<reqwest::Client, Fault> {
+pub(crate) fn build(
+    settings: &Settings,
+    guard: &Guard,
+    base: &Path,
+    plain: bool,
+    seen: &Certificates,
+) -> Result<reqwest::Client, Fault> {
     // the first one wins; a second call only says that there is one already
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
@@ -30,14 +38,23 @@ pub(crate) fn build(settings: &Settings, guard: &Guard, base: &Path, plain: bool
         Some(proxy) => builder.no_proxy().proxy(Proxy::all(proxy).map_err(|error| unusable("proxy", &error))?),
         None => builder.no_proxy(),
     };
-    builder = certificates(builder, &settings.tls, base, plain)?;
+    builder = certificates(builder, &settings.tls, base, plain, seen)?;
     builder.build().map_err(|error| unusable("tls", &error))
 }
 
-fn certificates(mut builder: ClientBuilder, tls: &Tls, base: &Path, plain: bool) -> Result<ClientBuilder, Fault> {
+fn certificates(
+    mut builder: ClientBuilder,
+    tls: &Tls,
+    base: &Path,
+    plain: bool,
+    seen: &Certificates,
+) -> Result<ClientBuilder, Fault> {
+    let now = Timestamp::now();
     match &tls.ca {
         Some(ca) => {
-            let bundle = Certificate::from_pem_bundle(&file(base, ca)?).map_err(|error| unusable("tls.ca", &error))?;
+            let pem = file(base, ca)?;
+            let bundle = Certificate::from_pem_bundle(&pem).map_err(|error| unusable("tls.ca", &error))?;
+            seen.read(CertificateOf::Authority, &pem, now);
             builder = builder.tls_certs_only(bundle);
         }
         // a machine without certificates of authorities can still speak to a peer without TLS
@@ -46,6 +63,7 @@ fn certificates(mut builder: ClientBuilder, tls: &Tls, base: &Path, plain: bool)
     }
     if let (Some(certificate), Some(key)) = (&tls.certificate, &tls.key) {
         let mut pem = file(base, certificate)?;
+        seen.read(CertificateOf::Own, &pem, now);
         pem.push(b'\n');
         pem.extend_from_slice(key.read(base).map_err(environment)?.expose().as_bytes());
         builder = builder.identity(Identity::from_pem(&pem).map_err(|error| unusable("tls.certificate", &error))?);

@@ -12,6 +12,7 @@ mod client;
 pub mod codes;
 mod connect;
 mod credentials;
+mod expiry;
 mod guard;
 mod judge;
 mod limit;

@@ -1,5 +1,5 @@
 //! What the flows of one source share at one host: their places, their pace, their breaker, their count of refused
-//! credentials, their budget of repetitions.
+//! credentials, their budget of repetitions, what is known of its certificates.
 //!
 //! Each part is shared by all flows whose settings *of that part* are the same, so that a flow with a time-out or a
 //! repetition of its own still counts against the one budget of its source. A room outlives the connections in it: a
@@ -8,15 +8,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use guichet_sdk::BreakerView;
-use guichet_sdk::Refusals;
+use guichet_sdk::{BreakerView, CertificateView, Refusals};
 use tokio::sync::Semaphore;
 use tower::retry::budget::TpsBudget;
 
 use crate::breaker::Breaker;
+use crate::expiry::Certificates;
 use crate::pace::Pace;
 use crate::retry;
-use crate::settings::{Auth, Breaking, Rate, Settings};
+use crate::settings::{Auth, Breaking, Rate, Settings, Tls};
 
 /// What a flow shares with the others of its source.
 pub struct Room {
@@ -25,12 +25,18 @@ pub struct Room {
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) places: Arc<Semaphore>,
     pub(crate) budget: Arc<TpsBudget>,
+    pub(crate) certificates: Arc<Certificates>,
 }
 
 impl Room {
     /// The breaker of the source, to look at.
     pub fn breaker(&self) -> Arc<dyn BreakerView> {
         self.breaker.clone()
+    }
+
+    /// The certificates between us and the source, to look at.
+    pub fn certificates(&self) -> Arc<dyn CertificateView> {
+        self.certificates.clone()
     }
 }
 
@@ -46,6 +52,7 @@ struct Parts {
     refusals: Kept<(Auth, String), Refusals>,
     places: Kept<usize, Semaphore>,
     budgets: Kept<(), TpsBudget>,
+    certificates: Kept<Tls, Certificates>,
 }
 
 /// Parts in use, with the settings each is made from.
@@ -86,6 +93,9 @@ impl Rooms {
             refusals: parts.refusals.of((settings.auth.clone(), account.to_owned()), |_| Arc::default()),
             places: parts.places.of(settings.concurrency, |places| Arc::new(Semaphore::new(*places))),
             budget: parts.budgets.of((), |()| retry::budget()),
+            certificates: parts
+                .certificates
+                .of(settings.tls.clone(), |tls| Arc::new(Certificates::new(source, tls.warn_before.0))),
         })
     }
 }

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use guichet_http::{Answer, Call, Client, Expect, Rooms, Rules, Settings, Url};
-use guichet_sdk::Fault;
+use guichet_http::{Answer, Call, Client, Expect, Room, Rooms, Rules, Settings, Url};
 use guichet_sdk::settings::read;
+use guichet_sdk::{CertificateOf, Fault};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -60,7 +60,11 @@ fn client(address: SocketAddr, tls: Value) -> Result<Client, Fault> {
     assert_eq!(settings.issues(), []);
     let home = Url::parse(&format!("https://{address}/")).unwrap();
     let room = Rooms::default().of("planning", &home, &settings);
-    Client::open(&settings, &home, &folder(), room, Arc::new(Rules::new(Vec::new(), Expect::Json)))
+    open(&settings, &home, room)
+}
+
+fn open(settings: &Settings, home: &Url, room: Arc<Room>) -> Result<Client, Fault> {
+    Client::open(settings, home, &folder(), room, Arc::new(Rules::new(Vec::new(), Expect::Json)))
 }
 
 async fn ask(client: &Client, address: SocketAddr) -> Result<Answer, Fault> {
@@ -97,9 +101,25 @@ async fn a_certificate_that_expires_soon_is_told_once() {
         ask(&client, address).await.unwrap();
     }
     let told: Vec<_> = client.notices().iter().map(|issue| issue.code.0).collect();
-    assert_eq!(told, ["E315"]);
+    assert_eq!(told, ["E291", "E315"]);
     ask(&client, address).await.unwrap();
     assert_eq!(client.notices(), []);
+}
+
+#[tokio::test]
+async fn every_certificate_on_the_way_is_seen_with_its_end() {
+    let address = server(true).await;
+    let tls = json!({ "ca": "ca.pem", "certificate": "client.pem", "key": { "file": "client.key" }, "warn_before": "40000d" });
+    let settings: Settings = read(&json!({ "tls": tls })).unwrap();
+    let home = Url::parse(&format!("https://{address}/")).unwrap();
+    let room = Rooms::default().of("planning", &home, &settings);
+    let seen = room.certificates();
+    assert_eq!(seen.look(), [], "nothing was read yet");
+    let client = open(&settings, &home, room).unwrap();
+    ask(&client, address).await.unwrap();
+    let told: Vec<_> = seen.look().into_iter().map(|look| (look.whose, look.issue.unwrap().code.0)).collect();
+    let expected = [(CertificateOf::Peer, "E315"), (CertificateOf::Own, "E290"), (CertificateOf::Authority, "E291")];
+    assert_eq!(told, expected);
 }
 
 #[tokio::test]

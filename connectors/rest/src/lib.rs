@@ -16,7 +16,8 @@ use async_trait::async_trait;
 use guichet_http::list::{List, ListProbe};
 use guichet_http::{Room, Rooms};
 use guichet_sdk::{
-    BreakerView, Capability, Claim, Connection, ConnectorKind, Fault, FlowSettings, Issue, Memory, Plan,
+    BreakerView, Capability, CertificateView, Claim, Connection, ConnectorKind, Fault, FlowSettings, Issue, Memory,
+    Plan,
 };
 pub use settings::Settings;
 
@@ -74,5 +75,9 @@ impl Plan for RestPlan {
 
     fn breaker(&self) -> Option<Arc<dyn BreakerView>> {
         Some(self.room.breaker())
+    }
+
+    fn certificates(&self) -> Option<Arc<dyn CertificateView>> {
+        Some(self.room.certificates())
     }
 }

@@ -77,10 +77,42 @@ pub trait Plan: Send + Sync {
     fn breaker(&self) -> Option<Arc<dyn BreakerView>> {
         None
     }
+    /// The certificates between us and its peer, where there can be some.
+    fn certificates(&self) -> Option<Arc<dyn CertificateView>> {
+        None
+    }
     /// How its peer pushes, where it has a protocol of its own for it; `None`: the records alone, in the flow's format.
     fn receiver(&self) -> Option<Arc<dyn Receiver>> {
         None
     }
+}
+
+/// What an operator sees of the certificates between us and a peer; read, never waited for.
+pub trait CertificateView: Send + Sync {
+    /// Those known by now; none before the peer was first spoken to.
+    fn look(&self) -> Vec<CertificateLook>;
+}
+
+/// A certificate, and when it expires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateLook {
+    /// Whose it is.
+    pub whose: CertificateOf,
+    /// When it expires, microseconds since 1970.
+    pub expires_at: i64,
+    /// What to tell an operator, once that is soon or past.
+    pub issue: Option<Issue>,
+}
+
+/// Whose certificate it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CertificateOf {
+    /// The peer's, as it showed it last.
+    Peer,
+    /// Our own, which the peer wants to see.
+    Own,
+    /// Of the authorities we were told to trust, the one that expires first.
+    Authority,
 }
 
 /// What an operator sees of a circuit breaker; read, never waited for.

@@ -25,8 +25,8 @@ use async_trait::async_trait;
 use guichet_http::list::{List, ListProbe};
 use guichet_http::{Room, Rooms};
 use guichet_sdk::{
-    BreakerView, Capability, Claim, Connection, ConnectorKind, Fault, FlowSettings, Issue, Memory, Plan, Probe,
-    Receiver,
+    BreakerView, Capability, CertificateView, Claim, Connection, ConnectorKind, Fault, FlowSettings, Issue, Memory,
+    Plan, Probe, Receiver,
 };
 pub use settings::Settings;
 
@@ -98,6 +98,10 @@ impl Plan for SoapPlan {
 
     fn breaker(&self) -> Option<Arc<dyn BreakerView>> {
         Some(self.room.breaker())
+    }
+
+    fn certificates(&self) -> Option<Arc<dyn CertificateView>> {
+        Some(self.room.certificates())
     }
 
     fn receiver(&self) -> Option<Arc<dyn Receiver>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use guichet_sdk::{BreakerLook, BreakerState};
+use guichet_sdk::{BreakerLook, BreakerState, CertificateLook};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,7 +14,7 @@ use crate::api::auth::Ops;
 use crate::api::parameters::Payload;
 use crate::api::problem::{Kind, Problem, ProblemBody};
 use crate::api::state::Desk;
-use crate::flow::{FlowState, FlowStatus};
+use crate::flow::{FlowState, FlowStatus, certificate_word};
 use crate::model::{FlowName, Freshness, rfc3339};
 use crate::store::Counts;
 
@@ -59,6 +59,9 @@ pub struct FlowAnswer {
     pub fault: Option<super::quarantine::IssueAnswer>,
     /// The circuit breaker in front of its source. Flows of one source at one host share it.
     pub breaker: BreakerAnswer,
+    /// The certificates between the hub and its source, where there are some and they were read or shown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateAnswer>,
     /// Since when its source has kept it waiting for an answer, where that is longer than an answer should take: the
     /// source is slow, or stalled.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +129,28 @@ impl From<BreakerLook> for BreakerAnswer {
     }
 }
 
+/// A certificate.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Certificate)]
+pub struct CertificateAnswer {
+    /// `peer` (as it showed it last), `own` (which the peer wants to see) or `authority` (of those trusted, the one that
+    /// expires first).
+    pub what: &'static str,
+    /// When it expires.
+    pub expires_at: String,
+    /// What to do, once that is soon (30 days before, or as `tls.warn_before` says), urgent (7 days) or past.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issue: Option<super::quarantine::IssueAnswer>,
+}
+
+impl From<CertificateLook> for CertificateAnswer {
+    fn from(look: CertificateLook) -> Self {
+        let CertificateLook { whose, expires_at, issue } = look;
+        let issue = issue.as_ref().map(Into::into);
+        CertificateAnswer { what: certificate_word(whose), expires_at: rfc3339(expires_at), issue }
+    }
+}
+
 /// How far a whole is read.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Progress)]
@@ -152,6 +177,7 @@ impl FlowAnswer {
             failures: status.failures,
             breaker: status.breaker(now).into(),
             slow_since: status.slow_since(now).map(rfc3339),
+            certificates: status.certificates.into_iter().map(Into::into).collect(),
             fault: status.fault.as_ref().map(Into::into),
             progress: status.progress.map(|p| ProgressAnswer { name: p.name, done: p.done, total: p.total }),
             counts: status.counts,

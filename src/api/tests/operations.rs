@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use guichet_sdk::{BreakerLook, BreakerState, BreakerView, Code, Issue};
+use guichet_sdk::{
+    BreakerLook, BreakerState, BreakerView, CertificateLook, CertificateOf, CertificateView, Code, Issue,
+};
 use serde_json::json;
 
 use super::{Hub, NOW, update};
@@ -52,7 +54,7 @@ async fn flows_are_shown_and_commanded() {
     assert_eq!(*hub.asked.lock().unwrap(), ["pause: wrong codes (by `ops`)", "resume", "run"]);
 }
 
-/// A breaker that stands open.
+/// A breaker that stands open, and a certificate that expires soon.
 struct Open;
 
 impl BreakerView for Open {
@@ -66,6 +68,13 @@ impl BreakerView for Open {
     }
 }
 
+impl CertificateView for Open {
+    fn look(&self) -> Vec<CertificateLook> {
+        let issue = Some(Issue::warning(Code("E315"), "it expires soon"));
+        vec![CertificateLook { whose: CertificateOf::Peer, expires_at: NOW + 86_400_000_000, issue }]
+    }
+}
+
 #[tokio::test]
 async fn the_breaker_of_a_source_is_shown_to_operators_and_in_one_word_to_the_front_office() {
     let hub = Hub::start().await;
@@ -73,11 +82,15 @@ async fn the_breaker_of_a_source_is_shown_to_operators_and_in_one_word_to_the_fr
     assert_eq!(state().await, "ok");
     let name = FlowName::new("planning", "cases");
     hub.board.show_breaker(&name, Some(Arc::new(Open)));
+    hub.board.show_certificates(&name, Some(Arc::new(Open)));
     hub.board.update(&name, |status| status.asked_at = Some(NOW - 7_000_000));
     let (_, flows) = hub.get("/ops/v1/flows", "key-ops").await;
     let because = json!({ "code": "E301", "message": "no answer within `timeouts.read` (30s)" });
     let breaker = json!({ "state": "open", "failures": 5, "probe_in": 13, "because": because });
     assert_eq!(flows["flows"][0]["breaker"], breaker);
+    let issue = json!({ "code": "E315", "message": "it expires soon" });
+    let certificates = json!([{ "what": "peer", "expires_at": "2023-11-15T22:13:20Z", "issue": issue }]);
+    assert_eq!(flows["flows"][0]["certificates"], certificates);
     assert_eq!(flows["flows"][0]["slow_since"], "2023-11-14T22:13:13Z");
     assert_eq!(state().await, "down");
 }
