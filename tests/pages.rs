@@ -35,6 +35,23 @@ fn the_example_of_every_connector_is_a_project_that_works() {
 }
 
 #[test]
+fn the_example_of_the_readme_passes_check() {
+    let page = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for block in blocks(&page) {
+        if let What::File { name, encoding } = &block.what {
+            create(folder.path(), name, encoding.as_deref(), &block.text);
+        }
+    }
+    let checked = guichet(folder.path(), &["check"]);
+    assert!(checked.starts_with("ok: 1 source, 1 flow") && checked.contains(" 0 warnings"), "{checked}");
+    // every kind has its line in the table
+    for kind in guichet::app::registry().0.keys() {
+        assert!(page.contains(&format!("| `{kind}`")), "README.md has no line for `{kind}`");
+    }
+}
+
+#[test]
 fn the_files_of_the_example_are_read_as_the_page_says() {
     let page = std::fs::read_to_string(root().join("connectors/files/README.md")).unwrap();
     let folder = tempfile::tempdir().unwrap();

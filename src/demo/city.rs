@@ -86,11 +86,13 @@ pub fn unpack(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells the project where the street-repairs system listens this time.
+/// Tells the project where the applications of its departments listen this time.
 pub fn connect(root: &Path, office: SocketAddr) -> io::Result<()> {
-    let source = root.join("config/sources/streets.toml");
-    let text = fs::read_to_string(&source)?;
-    fs::write(source, text.replace(NOWHERE, &office.to_string()))
+    ["planning", "streets"].into_iter().try_for_each(|name| {
+        let source = root.join(format!("config/sources/{name}.toml"));
+        let text = fs::read_to_string(&source)?;
+        fs::write(source, text.replace(NOWHERE, &office.to_string()))
+    })
 }
 
 /// What stands in the project instead of an address that is known only when it runs.

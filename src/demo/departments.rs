@@ -1,5 +1,5 @@
-//! The departments at work: files put down as old systems do it, under a temporary name first, events entered in the
-//! journal of the one that is asked, and a log of what has been done so that a city kept with `--data` goes on where it stood.
+//! The departments at work: files put down as old systems do it, under a temporary name first, entries in the
+//! journals of those that are asked, and a log of what has been done so that a city kept with `--data` goes on where it stood.
 //!
 //! What a department does next follows from the seed and the moments in the log alone. A moment is logged before its
 //! file is put down: after a crash the last file is put down again, and the hub recognises what it has already read.
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use jiff::civil::DateTime;
 
 use super::generator::{City, Department, Dropped, Expected};
-use super::office::Journal;
+use super::journal::Applications;
 
 /// The seed of the sample city: everybody sees the same one.
 pub const SEED: u64 = 42;
@@ -22,7 +22,7 @@ pub const SEED: u64 = 42;
 pub struct Departments {
     root: PathBuf,
     city: City,
-    journal: Arc<Journal>,
+    applications: Arc<Applications>,
     /// What the hub should make of everything put down so far.
     pub expected: Expected,
 }
@@ -31,7 +31,7 @@ impl Departments {
     /// Opens the city of a folder: a new one begins now and puts down its whole history, a known one goes on.
     ///
     /// Files are there from the last time; a journal in memory is not, and is entered anew, with the same numbers.
-    pub fn open(root: &Path, journal: Arc<Journal>, now: DateTime) -> io::Result<Self> {
+    pub fn open(root: &Path, applications: Arc<Applications>, now: DateTime) -> io::Result<Self> {
         let log = log(root);
         let moments = match fs::read_to_string(&log) {
             Ok(text) => text.lines().map(moment).collect::<io::Result<Vec<_>>>()?,
@@ -40,7 +40,7 @@ impl Departments {
         };
         let begun = moments.first().copied().unwrap_or(now);
         let (city, history) = City::history(SEED, begun);
-        let mut departments = Departments { root: root.to_owned(), city, journal, expected: Expected::default() };
+        let mut departments = Departments { root: root.to_owned(), city, applications, expected: Expected::default() };
         Department::ALL.into_iter().try_for_each(|department| departments.share(department, true))?;
         let known = !moments.is_empty();
         for file in &history {
@@ -74,8 +74,8 @@ impl Departments {
     /// What a department is reached by goes away (its share, its system), or comes back with everything that was put
     /// down meanwhile.
     pub fn share(&self, department: Department, here: bool) -> io::Result<()> {
-        if !department.drops_files() {
-            self.journal.up(here);
+        if let Some(application) = self.applications.of(department) {
+            application.up(here);
             return Ok(());
         }
         let (share, away) = (self.share_of(department), self.away(department));
@@ -90,7 +90,7 @@ impl Departments {
 
     fn put_down(&self, file: &Dropped) -> io::Result<()> {
         if !file.department.drops_files() {
-            return self.journal.enter(&file.bytes);
+            return self.applications.enter(file);
         }
         let away = self.away(file.department);
         let folder = if away.exists() { away } else { self.share_of(file.department) };
@@ -150,22 +150,22 @@ mod tests {
         for root in [left.path(), undisturbed.path()] {
             city::unpack(root).unwrap();
         }
-        let (mut journal, undisturbed_journal) = (Arc::<Journal>::default(), Arc::<Journal>::default());
-        let mut first = Departments::open(left.path(), journal.clone(), start).unwrap();
-        let mut other = Departments::open(undisturbed.path(), undisturbed_journal.clone(), start).unwrap();
+        let (mut entered, others) = (Arc::<Applications>::default(), Arc::<Applications>::default());
+        let mut first = Departments::open(left.path(), entered.clone(), start).unwrap();
+        let mut other = Departments::open(undisturbed.path(), others.clone(), start).unwrap();
         for second in 1..40 {
             let now = start + i64::from(second).seconds();
             if second % 25 == 0 {
                 drop(first);
-                journal = Arc::default();
-                first = Departments::open(left.path(), journal.clone(), now).unwrap();
+                entered = Arc::default();
+                first = Departments::open(left.path(), entered.clone(), now).unwrap();
             }
             first.live(now).unwrap();
             other.live(now).unwrap();
         }
         assert_eq!(first.expected, other.expected);
         assert_eq!(inbox(left.path()), inbox(undisturbed.path()));
-        assert_eq!(format!("{journal:?}"), format!("{undisturbed_journal:?}"));
+        assert_eq!(format!("{entered:?}"), format!("{others:?}"));
     }
 
     #[test]

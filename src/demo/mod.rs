@@ -5,6 +5,7 @@ pub mod account;
 pub mod city;
 pub mod departments;
 pub mod generator;
+pub mod journal;
 pub mod office;
 pub mod visit;
 pub mod welcome;

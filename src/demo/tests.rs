@@ -11,6 +11,7 @@ use guichet_files::FilesKind;
 use guichet_rest::RestKind;
 use guichet_sdk::format::{Cut, Framer, Reader};
 use guichet_sdk::{Issue, Registry};
+use guichet_soap::SoapKind;
 use jiff::ToSpan;
 use jiff::civil::date;
 
@@ -22,7 +23,8 @@ use crate::model::{CaseUpdate, PartyKind};
 
 fn project(root: &Path) -> Project {
     city::unpack(root).unwrap();
-    let registry = Registry::new(vec![Arc::new(FilesKind), Arc::new(RestKind::default())]);
+    let registry =
+        Registry::new(vec![Arc::new(FilesKind), Arc::new(RestKind::default()), Arc::new(SoapKind::default())]);
     let (project, report) = config::check(root, &registry, &Environment::of(&[]));
     assert!(report.issues().is_empty(), "{}", report.render(false));
     project.unwrap()

@@ -23,7 +23,7 @@ pub use random::Random;
 /// A department of the sample city.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Department {
-    /// Building permits: XML dossiers with their history.
+    /// Building permits: XML dossiers with their history, asked for over SOAP.
     Planning,
     /// Street reports and works: JSON events, asked for over HTTP.
     Streets,
@@ -43,8 +43,8 @@ impl Department {
     /// Whether it drops files; another is asked.
     pub const fn drops_files(self) -> bool {
         match self {
-            Department::Streets => false,
-            Department::Planning | Department::Schools | Department::Tax | Department::Aid => true,
+            Department::Planning | Department::Streets => false,
+            Department::Schools | Department::Tax | Department::Aid => true,
         }
     }
 
@@ -144,11 +144,12 @@ impl City {
     }
 
     /// A file with the very bytes of one before it is recognised as a whole: no record of it counts again. A numbered
-    /// export is another matter: with the same bytes it says that nothing has changed. So are numbered events.
+    /// export is another matter: with the same bytes it says that nothing has changed. So are the numbered entries
+    /// of an application that is asked.
     fn judge(&mut self, file: &mut Dropped) {
         let number = match file.department {
-            Department::Schools | Department::Streets => file.name.as_bytes(),
-            Department::Planning | Department::Tax | Department::Aid => &[],
+            Department::Schools | Department::Streets | Department::Planning => file.name.as_bytes(),
+            Department::Tax | Department::Aid => &[],
         };
         if !self.told.insert(Digest::of(&[file.department.word().as_bytes(), number, &file.bytes])) {
             file.expected = Expected::default();

@@ -130,12 +130,12 @@ impl Planning {
             let chosen: Vec<usize> =
                 (0..planning.register.cases.len()).filter(|at| moved(&planning.register.cases[*at])).collect();
             let last = until.date() - 1.day();
-            files.push(planning.file(&format!("ADS_{}.xml", last.strftime("%Y%m%d")), &chosen, until));
+            files.push(planning.file(&format!("dossiers of {}", last.strftime("%Y-%m-%d")), &chosen, until));
             from = until;
         }
-        // The file of a month was once put down twice, under another name.
+        // A month was once told twice.
         let twice = files[6].clone();
-        files.insert(7, Dropped { name: twice.name.replace(".xml", "_copie.xml"), ..twice });
+        files.insert(7, Dropped { name: format!("{} again", twice.name), ..twice });
         (planning, files)
     }
 
@@ -143,7 +143,7 @@ impl Planning {
     pub fn live(&mut self, now: DateTime, tick: u64, surprise: bool) -> Dropped {
         let derailed = if surprise { self.register.derail(now, &UNANNOUNCED) } else { None };
         let index = derailed.unwrap_or_else(|| self.register.live(now));
-        self.file(&format!("ADS_{}.xml", live_stamp(now, tick)), &[index], now + 1.second())
+        self.file(&format!("dossiers at {}", live_stamp(now, tick)), &[index], now + 1.second())
     }
 
     fn file(&self, name: &str, chosen: &[usize], until: DateTime) -> Dropped {
