@@ -66,8 +66,9 @@ fn the_requests_a_visitor_is_offered_are_answered() {
 #[test]
 fn i6_a_system_that_is_down_is_told_and_so_is_its_return() {
     // I6: its cases are still answered, with their age; nothing says that there are none
-    let mut child =
-        guichet(&["demo", "--listen", "127.0.0.1:0", "--for", "2m"]).stdout(Stdio::piped()).spawn().unwrap();
+    let folder = tempfile::tempdir().unwrap(); // a visitor that is killed leaves its city behind: here
+    let mut visitor = guichet(&["demo", "--listen", "127.0.0.1:0", "--for", "2m"]);
+    let mut child = visitor.env("TMPDIR", folder.path()).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let (mut hub, mut told) = (String::new(), None);
     for line in lines {
