@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api, Catalogue};
 use crate::config::{Client, Environment, Project, Report, StoreConfig};
-use crate::flow::{Board, FlowControl, Flows, Route, now, translator, watch};
+use crate::dispatch::{Dispatch, LaneConfig};
+use crate::flow::{Board, FlowControl, Flows, Route, chance, now, translator, watch};
 use crate::store::{Bounds, Sqlite, Store, StoreFault};
 use crate::telemetry::{Logs, Readings, Telemetry, TelemetryFault, observe};
 
@@ -101,6 +102,17 @@ impl Hub {
         Ok(routes)
     }
 
+    /// The lanes of every flow that carries commands out.
+    async fn lanes(&self) -> Result<Vec<LaneConfig>, StoreFault> {
+        let mut lanes = Vec::new();
+        for flow in self.project.flows.iter().filter(|flow| !flow.plan.capability().commands.is_empty()) {
+            let row = self.store.register(&flow.name, flow.epoch, flow.order).await?;
+            let (name, plan, mapping) = (flow.name.clone(), flow.plan.clone(), flow.mapping.clone());
+            lanes.push(LaneConfig { name, row, plan, mapping, now, chance });
+        }
+        Ok(lanes)
+    }
+
     /// The API over this hub, for these clients; nothing can be pushed to it yet.
     pub fn api(
         &self,
@@ -143,6 +155,7 @@ impl Hub {
         let stop = CancellationToken::new();
         let flows = Flows::start(self.routes().await?, self.store.clone(), self.board.clone()).await?;
         let flows = Arc::new(flows);
+        let dispatch = Dispatch::start(self.lanes().await?, self.store.clone(), now(), stop.clone()).await?;
         let beside = self.beside(&stop);
         let api = self.api(self.project.hub.clients.clone(), flows.clone(), Arc::new(telemetry.scrape()));
         let api = Api { receptions: flows.receptions(), ..api };
@@ -160,6 +173,7 @@ impl Hub {
         };
         let stopped = stop.clone();
         let (served, (), ()) = tokio::join!(api::serve(listener, api, stopped.cancelled_owned()), draining, stopping);
+        dispatch.stopped(server.drain).await;
         for task in beside {
             let _ = task.await;
         }

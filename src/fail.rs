@@ -3,12 +3,13 @@
 //!
 //! `GUICHET_FAIL=NAME:N` aborts the process, as a power cut would, when the point NAME is passed for the Nth time:
 //! `in-transaction` and `before-commit` (nothing of the unit may exist), `after-commit` (committed, nobody told),
-//! `before-ack` and `after-ack` (the source told or not).
+//! `before-ack` and `after-ack` (the source told or not); on the route of a command `after-lease`, `before-send` (marked,
+//! nothing left), `after-send` (answered, not written) and `after-settle`.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A named place of the route of a record.
+/// A named place of the route of a record or of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
     /// A unit of work is written, others of its group may follow.
@@ -21,6 +22,14 @@ pub enum Point {
     BeforeAck,
     /// The source knows.
     AfterAck,
+    /// Commands are in a hand, nothing is marked.
+    AfterLease,
+    /// A command is marked as being sent, nothing has left.
+    BeforeSend,
+    /// The source has answered, nobody wrote it down.
+    AfterSend,
+    /// What became of a command is committed.
+    AfterSettle,
 }
 
 impl Point {
@@ -31,6 +40,10 @@ impl Point {
             Point::AfterCommit => "after-commit",
             Point::BeforeAck => "before-ack",
             Point::AfterAck => "after-ack",
+            Point::AfterLease => "after-lease",
+            Point::BeforeSend => "before-send",
+            Point::AfterSend => "after-send",
+            Point::AfterSettle => "after-settle",
         }
     }
 }

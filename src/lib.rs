@@ -9,6 +9,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod dispatch;
 pub mod fail;
 pub mod flow;
 pub mod ledger;

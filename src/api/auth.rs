@@ -17,8 +17,8 @@ use uuid::Uuid;
 use super::problem::{Kind, Problem};
 use super::state::Desk;
 use crate::config::Client;
-use crate::model::{Audience, CaseRow, FlowName, Seal};
-use crate::store::{CaseDocument, ChangedCase};
+use crate::model::{Audience, CaseRow, FlowName, Seal, Verb};
+use crate::store::{CaseDocument, ChangedCase, CommandEntry};
 
 /// A client with its rate limiter.
 pub struct Caller {
@@ -61,6 +61,20 @@ impl Caller {
     /// Whether a case is within its scope.
     fn sees(&self, document: &CaseDocument) -> bool {
         self.sees_service(document.service.as_deref()) && document.confidentiality <= self.client.scopes.confidentiality
+    }
+
+    /// Whether it may ask this of a service.
+    pub fn may(&self, verb: Verb, service: &str) -> bool {
+        let allowed = &self.client.scopes.commands;
+        self.sees_service(Some(service))
+            && [service, "*"].iter().any(|code| allowed.get(*code).is_some_and(|verbs| verbs.contains(&verb)))
+    }
+
+    /// Whether a command is within its scope: its own, or any when it speaks for staff.
+    pub fn sees_command(&self, command: &CommandEntry) -> bool {
+        (self.staff() || *command.client == *self.client.name)
+            && self.sees_service(Some(&command.service))
+            && command.confidentiality <= self.client.scopes.confidentiality
     }
 
     /// Whether a change is within its scope.

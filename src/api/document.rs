@@ -23,6 +23,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style
 /// The groups of operations, in the order in which the page shows them.
 const TAGS: &[(&str, &str)] = &[
     ("cases", "Where cases stand, and how they came there"),
+    ("commands", "What is asked of the back offices, and what became of it"),
     ("changes", "What changed, as pages and as a stream"),
     ("services", "The catalogue of public services"),
     ("sources", "How far the back offices can be relied upon now"),

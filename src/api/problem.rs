@@ -35,6 +35,8 @@ macro_rules! kinds {
 kinds! {
     /// A query parameter is unknown, twice there or unreadable.
     QueryInvalid = 400 "query_invalid" "the query cannot be used",
+    /// A request for a command names no key.
+    IdempotencyKeyMissing = 400 "idempotency_key_missing" "an idempotency key is needed",
     /// A cursor is not ours, or belongs to another list.
     CursorInvalid = 400 "cursor_invalid" "the cursor cannot be used",
     /// The body is not JSON.
@@ -55,6 +57,8 @@ kinds! {
     FlowNotFound = 404 "flow_not_found" "there is no such flow",
     /// No such quarantine row.
     QuarantineNotFound = 404 "quarantine_not_found" "there is no such record in quarantine",
+    /// No such command in scope.
+    CommandNotFound = 404 "command_not_found" "there is no such command",
     /// No such route.
     RouteNotFound = 404 "route_not_found" "there is no such resource",
     /// The resource does not know this method.
@@ -63,6 +67,10 @@ kinds! {
     BodyTimeout = 408 "body_timeout" "the body came too slowly",
     /// The flow is not in a state to do that.
     FlowRefused = 409 "flow_refused" "the flow cannot do that now",
+    /// A request with the same key is still being answered.
+    IdempotencyKeyInUse = 409 "idempotency_key_in_use" "the key is in use",
+    /// The command is under way or decided already.
+    CommandDecided = 409 "command_decided" "the command is not open to that",
     /// The body is too large.
     BodyTooLarge = 413 "body_too_large" "the body is too large",
     /// The request target is too long.
@@ -73,6 +81,12 @@ kinds! {
     BodyInvalid = 422 "body_invalid" "the body is not what is asked for",
     /// The body of a push cannot be cut into records.
     RecordsUnreadable = 422 "records_unreadable" "the body cannot be cut into records",
+    /// The key stands for another request.
+    IdempotencyKeyReused = 422 "idempotency_key_reused" "the key stands for another request",
+    /// The service does not take this verb.
+    CommandNotAccepted = 422 "command_not_accepted" "the service does not take this",
+    /// The payload does not fit the schema of the service.
+    PayloadInvalid = 422 "payload_invalid" "the payload is not what is asked for",
     /// More requests than the client may make.
     RateExceeded = 429 "rate_exceeded" "too many requests",
     /// Too many headers.
@@ -99,12 +113,13 @@ pub struct Problem {
     hint: Option<Cow<'static, str>>,
     retry_after: Option<u32>,
     place: Option<(u64, u64)>,
+    errors: Vec<PayloadError>,
 }
 
 impl Problem {
     /// A problem with what is wrong this time: lower case, no full stop.
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Problem { kind, detail: detail.into(), hint: None, retry_after: None, place: None }
+        Problem { kind, detail: detail.into(), hint: None, retry_after: None, place: None, errors: Vec::new() }
     }
 
     /// The same problem with what to write or do instead.
@@ -122,6 +137,12 @@ impl Problem {
     /// The same problem with its line and column in the body.
     pub fn at(mut self, line: u64, column: u64) -> Self {
         self.place = Some((line, column));
+        self
+    }
+
+    /// The same problem with every single thing that is wrong.
+    pub fn errors(mut self, errors: Vec<PayloadError>) -> Self {
+        self.errors = errors;
         self
     }
 
@@ -165,6 +186,7 @@ impl Problem {
             hint: self.hint.as_deref(),
             line: self.place.map(|(line, _)| line),
             column: self.place.map(|(_, column)| column),
+            errors: &self.errors,
             instance,
         };
         let bytes = serde_json::to_vec(&body).unwrap_or_default();
@@ -224,6 +246,15 @@ impl From<ControlFault> for Problem {
     }
 }
 
+/// One thing that is wrong with a payload; never carries a value.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PayloadError {
+    /// Where in the payload, as a JSON Pointer (RFC 6901); empty for the whole.
+    pub at: String,
+    /// What is wrong.
+    pub detail: String,
+}
+
 /// A refusal (RFC 9457, `application/problem+json`).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
@@ -248,6 +279,9 @@ pub struct ProblemBody<'a> {
     /// Column in the body, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u64>,
+    /// Every single thing that is wrong with a payload.
+    #[serde(skip_serializing_if = "<[PayloadError]>::is_empty")]
+    pub errors: &'a [PayloadError],
     /// Id of the request, also in `x-request-id` and in the hub's log.
     pub instance: &'a str,
 }

@@ -9,7 +9,8 @@ use utoipa_axum::routes;
 
 use super::state::Desk;
 use super::{
-    case, cases, changes, document, explain, health, inbound, metrics, ops, search, services, sources, stream, timeline,
+    case, cases, changes, commands, document, explain, health, inbound, metrics, ops, search, services, sources,
+    stream, timeline,
 };
 
 /// Who may use a route.
@@ -40,10 +41,10 @@ pub struct Route {
 }
 
 macro_rules! table {
-    ($($access:ident $path:literal $handler:path),* $(,)?) => {
+    ($($access:ident $path:literal $($handler:path)+),* $(,)?) => {
         /// Every route.
         pub const ROUTES: &[Route] =
-            &[$(Route { path: $path, access: Access::$access, entry: || routes!($handler) }),*];
+            &[$(Route { path: $path, access: Access::$access, entry: || routes!($($handler),+) }),*];
     };
 }
 
@@ -57,6 +58,9 @@ table! {
     FrontOffice "/v1/cases/{case}"                          case::show,
     FrontOffice "/v1/cases/{case}/timeline"                 timeline::show,
     Staff       "/v1/cases/{case}/explain"                  explain::show,
+    FrontOffice "/v1/cases/{case}/commands"                 commands::of_case commands::ask,
+    FrontOffice "/v1/commands"                              commands::list commands::submit,
+    FrontOffice "/v1/commands/{command}"                    commands::show,
     Anyone      "/v1/services"                              services::list,
     Anyone      "/v1/services/{code}"                       services::show,
     FrontOffice "/v1/sources"                               sources::list,
@@ -72,6 +76,10 @@ table! {
     Ops         "/ops/v1/quarantine/{row}"                  ops::quarantine::show,
     Ops         "/ops/v1/quarantine/retry"                  ops::quarantine::retry,
     Ops         "/ops/v1/quarantine/dismiss"                ops::quarantine::dismiss,
+    Ops         "/ops/v1/commands"                          ops::commands::list,
+    Ops         "/ops/v1/commands/{command}"                ops::commands::show,
+    Ops         "/ops/v1/commands/{command}/settle"         ops::commands::settle,
+    Ops         "/ops/v1/commands/{command}/retry"          ops::commands::retry,
     Ops         "/ops/v1/audit"                             ops::audit::list,
     Ops         "/metrics"                                  metrics::scrape,
 }

@@ -1,5 +1,6 @@
 //! The catalogue of services: what a service declares public needs no key.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -11,7 +12,7 @@ use super::assemble::answer;
 use super::auth::{Anyone, Caller};
 use super::problem::{Kind, Problem, ProblemBody};
 use super::state::Desk;
-use crate::model::{Outcome, Phase, Service, Texts, WaitingOn, Wording};
+use crate::model::{Outcome, Phase, Service, Texts, Verb, WaitingOn, Wording};
 
 /// The catalogue.
 #[derive(Debug, Serialize, ToSchema)]
@@ -62,6 +63,10 @@ pub struct ServiceAnswer<'a> {
     pub steps: Vec<StepAnswer<'a>>,
     /// What the applicant reads, most specific key first.
     pub wording: Vec<WordingAnswer<'a>>,
+    /// What can be asked of its back office: the JSON Schema of the payload, by verb.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
+    pub commands: BTreeMap<Verb, &'a serde_json::Value>,
 }
 
 /// A step of the process.
@@ -129,6 +134,7 @@ pub async fn show(
         legal_basis: service.legal_basis.as_deref(),
         steps: service.steps.iter().map(|s| StepAnswer { code: &s.code, title: &s.title, phase: s.phase }).collect(),
         wording: service.wording.iter().filter(|wording| wording.source_code.is_none()).map(said).collect(),
+        commands: service.commands.iter().map(|(verb, rule)| (*verb, rule.schema.written())).collect(),
     })
 }
 

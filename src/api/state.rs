@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Api;
 use super::auth::Caller;
+use super::idempotency::InHand;
 use super::sources::SourcesView;
 use super::wording::Phrases;
 use crate::config::Server;
@@ -31,6 +32,8 @@ pub struct Desk {
     pub edition: Digest,
     /// The tail of the change feed.
     pub feed: Feed,
+    /// Keys of requests being answered.
+    pub in_hand: InHand,
     /// Free places for event streams.
     pub streams: Arc<Semaphore>,
     /// Whether the hub is stopping.
@@ -50,6 +53,7 @@ impl Desk {
             edition: Digest::of(&[&written, phrases.languages().join(",").as_bytes()]),
             phrases,
             feed: Feed::new(change),
+            in_hand: InHand::default(),
             streams: Arc::new(Semaphore::new(api.bounds.streams)),
             draining: watch::Sender::new(false),
             view: ArcSwap::from_pointee(SourcesView::of(&api.board, (api.clock)())),

@@ -1,6 +1,7 @@
 //! The line to the hub: its own API, over HTTP where a hub runs (`--url`, `--key`), else in this process over the store.
 //! One way to ask, so that both give the same answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -61,8 +62,14 @@ impl LineArgs {
         let flows = Flows::at_rest(hub.routes().await?, hub.store.clone(), hub.board.clone());
         // A key of this moment, known to nobody else: the routes are not reachable from outside this process.
         let key = uuid::Uuid::now_v7().to_string();
-        let scopes =
-            Scopes { services: None, confidentiality: u8::MAX, audience: Audience::Ops, ops: true, push: vec![] };
+        let scopes = Scopes {
+            services: None,
+            confidentiality: u8::MAX,
+            audience: Audience::Ops,
+            commands: BTreeMap::new(),
+            ops: true,
+            push: vec![],
+        };
         let operator = Client { name: "command line".into(), key: Sha256::digest(&key).into(), scopes };
         let change = hub.store.vitals().await?.change;
         let api = hub.api(vec![operator], Arc::new(flows), Arc::new(String::new));

@@ -3,6 +3,7 @@
 
 mod cases;
 mod check;
+mod commands;
 mod completions;
 mod demo;
 mod explain;
@@ -55,6 +56,9 @@ enum Verb {
     /// See, retry or dismiss what is held back
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),
+    /// See, settle or send again what was asked of back offices
+    #[command(subcommand)]
+    Commands(commands::Commands),
     /// Print the page of an error code, or why a case has its status
     Explain(explain::Explain),
     /// Print the JSON Schema of a configuration file, for editors
@@ -91,6 +95,7 @@ fn run(verb: Verb, screen: Screen) -> Result<(), Failure> {
         Verb::Run(run) => block_on(run.run(screen)),
         Verb::Cases(cases) => block_on(cases.run(screen)),
         Verb::Quarantine(quarantine) => block_on(quarantine.run(screen)),
+        Verb::Commands(commands) => block_on(commands.run(screen)),
         Verb::Explain(explain) => block_on(explain.run(screen)),
         Verb::Schema(schema) => schema.run(screen),
         Verb::Completions(completions) => completions.run(),

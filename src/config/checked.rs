@@ -10,7 +10,7 @@ use guichet_sdk::{Digest, Plan};
 
 use crate::ledger::Contract;
 use crate::mapping::Mapping;
-use crate::model::{Audience, FlowName, Order, Service, Texts};
+use crate::model::{Audience, FlowName, Order, Service, Texts, Verb};
 
 /// A checked project: a folder with `config/` and `mappings/`.
 pub struct Project {
@@ -122,6 +122,8 @@ pub struct Scopes {
     pub confidentiality: u8,
     /// The widest audience it speaks for.
     pub audience: Audience,
+    /// What it may ask of back offices: verbs by service code; `"*"` = every service it sees.
+    pub commands: BTreeMap<String, Vec<Verb>>,
     /// Whether it may use `/ops`.
     pub ops: bool,
     /// Flows it may push records to.

@@ -1,4 +1,4 @@
-//! Codes of configuration problems (E001–E039, and what concerns pushing: E276, E277); each has its page in `connectors/sdk/codes/`.
+//! Codes of configuration problems (E001–E039, and what concerns pushing: E276, E277, and the way back: E401–E403); each has its page in `connectors/sdk/codes/`.
 
 use guichet_sdk::Code;
 
@@ -46,5 +46,11 @@ pub const LANGUAGE: Code = Code("E020");
 pub const PUSH_SCOPE: Code = Code("E276");
 /// A flow that cannot be asked for records has a schedule.
 pub const NEVER_WAKES: Code = Code("E277");
+/// A command of a service leads nowhere.
+pub const NO_WAY: Code = Code("E401");
+/// The schema of a payload cannot be used.
+pub const SCHEMA: Code = Code("E402");
+/// A verb of a flow and its mapping do not fit together.
+pub const VERB: Code = Code("E403");
 /// A flow in order of arrival cannot see a case return to what it was before.
 pub const RETURNS: Code = Code("E021");

@@ -8,6 +8,7 @@ use guichet_sdk::{ConnectorKind, Digest, FlowSettings, Issue, Plan};
 use super::checked::{FlowConfig, Receive, Schedule, Threshold};
 use super::checker::{Checker, owned};
 use super::codes;
+use super::commands;
 use super::file::End;
 use super::hub::size;
 use super::mappings::{Found, Mappings};
@@ -37,6 +38,9 @@ pub fn check(name: &FlowName, table: &FlowTable, around: &Around<'_>, to: &mut C
     to.name(flow, "flow", &["flows", flow]);
     let found = mapping(flow, table, around.mappings, to);
     let plan = found.and_then(|found| plan(name, table, found, around, to));
+    if let (Some(mapping), Some(plan)) = (found.and_then(|found| found.mapping.as_ref()), &plan) {
+        commands::fit(flow, mapping, &plan.capability(), to);
+    }
     let schedule = match &plan {
         Some(plan) if !plan.capability().pull => never_wakes(flow, table, to),
         Some(_) | None => schedule(flow, table, to),

@@ -120,6 +120,7 @@ fn client(name: &str, table: &ClientTable, secrets: &Secrets<'_>, to: &mut Check
         services: services?.iter().all(|code| code != "*").then(|| services.cloned().unwrap_or_default()),
         confidentiality: table.confidentiality.unwrap_or(0),
         audience: table.audience.unwrap_or(Audience::Public),
+        commands: table.commands.clone(),
         ops: table.ops,
         push: push?,
     };
@@ -215,7 +216,14 @@ pub fn push_scopes(hub: &Hub, flows: &[FlowConfig], to: &mut Checker<'_>) {
 /// A client whose scope names a service that does not exist sees less than somebody meant it to.
 pub fn scopes(hub: &Hub, services: &[&str], to: &mut Checker<'_>) {
     for client in &hub.clients {
-        for code in client.scopes.services.iter().flatten().filter(|code| !services.contains(&code.as_str())) {
+        let absent = |code: &&String| !services.contains(&code.as_str());
+        for code in client.scopes.commands.keys().filter(|code| *code != "*").filter(absent) {
+            let message =
+                format!("the client `{}` may send commands to `{code}`, which is not in the catalogue", client.name);
+            let hint = format!("create `config/services/{code}.toml`, or correct the code");
+            to.warning(&["clients", &client.name, "commands", code], codes::NO_SERVICE, message, hint);
+        }
+        for code in client.scopes.services.iter().flatten().filter(absent) {
             let message =
                 format!("the client `{}` may see the service `{code}`, which is not in the catalogue", client.name);
             let hint = match nearest(code, services.iter().copied()) {

@@ -6,6 +6,7 @@
 mod checked;
 mod checker;
 mod codes;
+mod commands;
 mod environment;
 mod file;
 mod flow;

@@ -8,6 +8,7 @@ use guichet_sdk::{Claim, Issue, Registry};
 
 use super::checked::{FlowConfig, Hub, Project, SourceConfig};
 use super::checker::Checker;
+use super::commands::Carriers;
 use super::environment::Environment;
 use super::file::File;
 use super::layers::Layers;
@@ -46,14 +47,14 @@ fn parts(root: &Path, registry: &Registry, environment: &Environment, report: &m
     let hub_files = hub_files(root, report);
     let (hub_file, hub) = hub_of(&hub_files, root, environment, &service_files, report);
     let languages = hub_file.as_ref().map_or_else(Vec::new, |file| file.wording.languages.clone());
-    let services = services(service_files, &languages, report);
     let mappings = Mappings::load(root, report);
-    mappings.services(&services, report);
     // without the defaults of flows no flow can be checked; the defaults are compiled in, so they are there
     let defaults = &hub_file.as_ref()?.flows;
     let secrets = Secrets { root, environment };
     let world = World { secrets, registry, mappings: &mappings, defaults, languages: &languages };
     let (sources, flows) = sources(&world, report);
+    let services = services(service_files, &languages, &Carriers { root, flows: &flows }, report);
+    mappings.services(&services, report);
     let hub = hub?;
     // a flow that was refused is not there, and would be missed here for the wrong reason
     if report.errors() == 0 {
@@ -94,13 +95,18 @@ fn hub_of(
     (file, hub)
 }
 
-fn services(files: Vec<(String, File)>, languages: &[String], report: &mut Report) -> BTreeMap<String, Service> {
+fn services(
+    files: Vec<(String, File)>,
+    languages: &[String],
+    carriers: &Carriers<'_>,
+    report: &mut Report,
+) -> BTreeMap<String, Service> {
     let mut services = BTreeMap::new();
     for (code, file) in files {
         let mut layers = Layers::of(&[&file]);
         let Some(written) = layers.read::<ServiceFile>(report) else { continue };
         let mut to = Checker { layers: &layers, report };
-        services.extend(service::check(&code, written, languages, &mut to).map(|service| (code, service)));
+        services.extend(service::check(&code, written, languages, carriers, &mut to).map(|service| (code, service)));
     }
     services
 }

@@ -2,11 +2,18 @@
 
 use super::checker::Checker;
 use super::codes;
+use super::commands::{self, Carriers};
 use super::written::ServiceFile;
 use crate::model::{Service, Step, Texts, Wording};
 
 /// Checks the file of the service with this code.
-pub fn check(code: &str, file: ServiceFile, languages: &[String], to: &mut Checker<'_>) -> Option<Service> {
+pub fn check(
+    code: &str,
+    file: ServiceFile,
+    languages: &[String],
+    carriers: &Carriers<'_>,
+    to: &mut Checker<'_>,
+) -> Option<Service> {
     to.name(code, "service", &[]);
     let table = file.service;
     let version = to.required(table.version, &["service", "version"], "version = \"1\"");
@@ -34,6 +41,7 @@ pub fn check(code: &str, file: ServiceFile, languages: &[String], to: &mut Check
             text: entry.text,
         });
     }
+    let commands = commands::check(&file.commands, carriers, to);
     Some(Service {
         code: code.to_owned(),
         version: version?,
@@ -47,6 +55,7 @@ pub fn check(code: &str, file: ServiceFile, languages: &[String], to: &mut Check
         public: table.public,
         steps,
         wording,
+        commands,
     })
 }
 

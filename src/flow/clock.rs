@@ -8,6 +8,6 @@ pub fn now() -> i64 {
 }
 
 /// A number from 0 to 1. Jitter needs no better source than the keys the standard library gives its hash maps.
-pub(super) fn chance() -> f64 {
+pub fn chance() -> f64 {
     RandomState::new().hash_one(0u8) as f64 / u64::MAX as f64
 }

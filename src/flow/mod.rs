@@ -26,7 +26,7 @@ mod translate;
 mod watch;
 
 pub use board::*;
-pub use clock::now;
+pub use clock::{chance, now};
 pub use control::*;
 pub use flows::Flows;
 pub use once::{Summary, run_once};

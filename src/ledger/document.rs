@@ -18,8 +18,9 @@ pub struct CaseBody<'a> {
     pub reference: String,
     /// Source of the status.
     pub source: &'a str,
-    /// The case's own number in its source.
-    pub source_reference: &'a str,
+    /// The case's own number in its source; absent while the source has not said it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_reference: Option<&'a str>,
     /// Code of the service (procedure).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<&'a str>,
@@ -202,7 +203,7 @@ pub fn body<'a>(folded: &'a Folded, entries: &'a [Entry], id: String, reference:
         id,
         reference,
         source: shown.map_or("", |entry| &entry.source),
-        source_reference: shown.map_or("", |entry| &entry.update.key),
+        source_reference: shown.map(|entry| entry.update.key.as_str()).filter(|key| !key.is_empty()),
         service: facts.service.as_deref(),
         title: facts.title.as_deref(),
         authority: facts.authority.as_deref(),

@@ -53,6 +53,17 @@ pub fn prepare(mut update: CaseUpdate, order: Order, position: i64, export: i64)
     Ok(Candidate { update, json: json.into_boxed_slice(), key, content, rank })
 }
 
+/// Makes something ready that the hub itself says of a case, the `nth` time it does: it stands before everything a source
+/// ever says, so that it never overwrites a source, and after what the hub said before.
+pub fn stated(update: CaseUpdate, nth: i64) -> Result<Candidate, Issue> {
+    let json = serde_json::to_vec(&update)
+        .map_err(|error| Issue::error(Code("E211"), format!("the update cannot be written as JSON: {error}")))?;
+    let content = Digest::of(&[&json]);
+    let key = Digest::of(&[b"stated", &content.0, &nth.to_le_bytes()]);
+    let rank = Rank { major: i64::MIN.saturating_add(nth), minor: 0, progress: 0, tie: key };
+    Ok(Candidate { update, json: json.into_boxed_slice(), key, content, rank })
+}
+
 /// The mapped fields without the export number, which is transport.
 fn content_bytes<'j>(update: &CaseUpdate, json: &'j [u8]) -> std::borrow::Cow<'j, [u8]> {
     if update.export.is_none() {

@@ -30,5 +30,5 @@ pub const OUTCOME: Code = Code("E051");
 pub const CLOCK: Code = Code("E052");
 /// A setting of the mapping is missing, unknown or unusable.
 pub const SETTING: Code = Code("E053");
-/// A part of a mapping belongs to a later version of the hub.
-pub const NOT_YET: Code = Code("E054");
+/// A command of the way back cannot be used as it is written.
+pub const COMMAND: Code = Code("E400");

@@ -81,6 +81,7 @@ pub fn compile(name: &str, text: &str, beside: Beside<'_>) -> Result<Mapping, Ve
         Compiler { checker: Checker::new(name, &calendar, &tables), exprs: Vec::new(), services: BTreeSet::new() };
     let (record, updates, lists) = compiler.mapping(&written);
     let tests = compiler.tests(&written);
+    let commands = written.commands.iter().map(|command| compiler.command(command, beside)).collect();
     let Compiler { mut checker, services, .. } = compiler;
     for (name, table) in &tables {
         let read = checker.columns_read.remove(name).unwrap_or_default();
@@ -102,6 +103,7 @@ pub fn compile(name: &str, text: &str, beside: Beside<'_>) -> Result<Mapping, Ve
         paths_read,
         ignored: written.ignored.clone(),
         tests,
+        commands,
     })
 }
 
@@ -130,10 +132,10 @@ fn compile_table(table: WrittenTable, file: &File<'_>, beside: Beside<'_>, repor
     }
 }
 
-struct Compiler<'c> {
-    checker: Checker<'c>,
+pub(super) struct Compiler<'c> {
+    pub(super) checker: Checker<'c>,
     /// The expressions of `[let]`, beside their types in the checker.
-    exprs: Vec<Option<Expr>>,
+    pub(super) exprs: Vec<Option<Expr>>,
     /// Services written as literals.
     services: BTreeSet<String>,
 }
@@ -164,7 +166,7 @@ impl<'c> Compiler<'c> {
     }
 
     /// The path of a list.
-    fn each(&mut self, text: &Text) -> Option<Path> {
+    pub(super) fn each(&mut self, text: &Text) -> Option<Path> {
         let path = match parse_path(&text.value, &text.sites) {
             Ok(written) => self.checker.path(&written)?,
             Err((site, issue)) => {
@@ -182,8 +184,17 @@ impl<'c> Compiler<'c> {
     }
 
     fn scope(&mut self, written: &'c Fields) -> Scope {
-        let mut scope = Scope { lets: Vec::new(), fields: Vec::new() };
-        for entry in &written.lets {
+        let mut scope = Scope { lets: self.lets(&written.lets), fields: Vec::new() };
+        for entry in &written.fields {
+            scope.fields.extend(self.field(entry, written.part));
+        }
+        scope
+    }
+
+    /// Compiles `[let]`s, each known to those after it.
+    pub(super) fn lets(&mut self, entries: &'c [Entry]) -> Vec<(Box<str>, Op)> {
+        let mut lets = Vec::new();
+        for entry in entries {
             let compiled = self.expression(&entry.text);
             let (expr, typed) = compiled.map_or((None, None), |(expr, typed)| (Some(expr), typed));
             let known = typed.as_ref().map(|typed| (typed.ty, typed.origin.clone()));
@@ -191,15 +202,12 @@ impl<'c> Compiler<'c> {
             self.exprs.push(expr);
             // A `[let]` that is wrong keeps its place, so that the numbers of the others stay right.
             let op = typed.map_or(Op::Const(super::value::Value::Empty), |typed| typed.op);
-            scope.lets.push((entry.name.as_str().into(), op));
+            lets.push((entry.name.as_str().into(), op));
         }
-        for entry in &written.fields {
-            scope.fields.extend(self.field(entry, written.part));
-        }
-        scope
+        lets
     }
 
-    fn expression(&mut self, text: &Text) -> Option<(Expr, Option<Typed>)> {
+    pub(super) fn expression(&mut self, text: &Text) -> Option<(Expr, Option<Typed>)> {
         match parse(&text.value, &text.sites) {
             Ok(expr) => {
                 let typed = self.checker.check(&expr);
@@ -379,7 +387,7 @@ impl<'c> Compiler<'c> {
 }
 
 /// The names along a path.
-fn names(steps: &[Step]) -> Vec<String> {
+pub(super) fn names(steps: &[Step]) -> Vec<String> {
     let names = steps.iter().filter_map(|step| match step {
         Step::Name(name) => Some(name.to_string()),
         Step::Each | Step::Key(..) | Step::Where(_) => None,

@@ -86,6 +86,7 @@ impl Mapping {
         let seen = Seen::default();
         let samples = files.keys().filter(|name| name.starts_with("samples/") && name.contains(".in."));
         let mut results: Vec<Outcome> = samples.map(|name| self.sample(name, files, &seen)).collect();
+        results.extend(self.run_commands(files));
         results.extend(self.tests.iter().map(|test| self.test(test, files, &seen)));
         Run { results, coverage: seen.coverage(self) }
     }
@@ -158,7 +159,7 @@ impl Mapping {
         Ok(records)
     }
 
-    fn beside(&self, name: &str) -> String {
+    pub(super) fn beside(&self, name: &str) -> String {
         match self.file.rsplit_once('/') {
             Some((folder, _)) => format!("{folder}/{name}"),
             None => name.to_owned(),
@@ -208,7 +209,7 @@ fn written(records: &[Value]) -> String {
     text + "\n"
 }
 
-fn difference(expected: &str, found: &str) -> Option<Failure> {
+pub(super) fn difference(expected: &str, found: &str) -> Option<Failure> {
     let (mut expected, mut found) = (expected.lines(), found.lines());
     for line in 1.. {
         match (expected.next(), found.next()) {

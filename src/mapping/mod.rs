@@ -4,14 +4,16 @@
 //! updates or located issues, never a default for a code it does not know (I5), never a value of a person in a message.
 //!
 //! The way of an expression: `written` (TOML, located) → `lexer`, `parser` (`ast`) → `check` (names, types) → `op` →
-//! `apply` (in a scene of `eval`, into a `draft`).
+//! `apply` (in a scene of `eval`, into a `draft`). The way back uses the same expressions: `command`, `template`.
 
 mod apply;
 mod ast;
 mod calls;
 mod check;
 mod codes;
+mod command;
 mod compile;
+mod compile_command;
 pub mod coverage;
 mod date;
 mod draft;
@@ -19,6 +21,7 @@ mod eval;
 mod fields;
 mod form;
 pub mod golden;
+mod golden_command;
 mod lexer;
 mod op;
 mod parser;
@@ -26,6 +29,7 @@ mod path;
 pub mod reference;
 mod site;
 mod table;
+mod template;
 mod transform;
 mod value;
 mod words;
@@ -40,6 +44,8 @@ use std::sync::Arc;
 use guichet_sdk::{Document, Format, Issue, Refusal};
 
 use crate::model::CaseUpdate;
+use command::CommandMap;
+pub use command::{PARTS, Request, document};
 use compile::{Scope, Walk};
 use golden::Test;
 use table::Table;
@@ -59,6 +65,7 @@ pub struct Mapping {
     paths_read: BTreeSet<Vec<String>>,
     ignored: Vec<String>,
     tests: Vec<Test>,
+    commands: Vec<CommandMap>,
 }
 
 /// A file of a mapping's folder, by its name relative to the folder (code tables beside the mapping).

@@ -45,6 +45,11 @@ impl<'t> File<'t> {
         Site { line: line as u32, column: before.chars().count() as u32 + 1 }
     }
 
+    /// The sites of every byte of a stretch that stands there as it is.
+    pub fn plain(&self, span: Range<usize>) -> Inside {
+        Inside { sites: span.map(|offset| self.site(offset)).collect() }
+    }
+
     /// The sites of every byte of a TOML string that stands at `span`, quotes included, and reads as `value`.
     pub fn inside(&self, span: Range<usize>, value: &str) -> Inside {
         let raw = self.text.get(span.clone()).unwrap_or_default();

@@ -21,5 +21,13 @@ words! {
         SourceStale = "source.stale",
         /// It was seen again.
         SourceRecovered = "source.recovered",
+        /// The source has taken a command and will say later.
+        CommandAccepted = "command.accepted",
+        /// The source has done what was asked.
+        CommandConfirmed = "command.confirmed",
+        /// The source has decided not to do what was asked.
+        CommandRefused = "command.refused",
+        /// Nobody knows whether a command took effect, or it could not be sent: somebody looks at it.
+        CommandUnknown = "command.unknown",
     }
 }

@@ -7,6 +7,7 @@
 mod words;
 
 mod change;
+mod command;
 mod facts;
 mod moment;
 mod name;
@@ -19,6 +20,7 @@ mod subscription;
 mod update;
 
 pub use change::*;
+pub use command::*;
 pub use facts::*;
 pub use moment::*;
 pub use name::*;

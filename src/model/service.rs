@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{CommandRule, Verb};
+
 /// A text per language (BCP 47 → text).
 pub type Texts = BTreeMap<String, String>;
 
@@ -34,6 +36,8 @@ pub struct Service {
     pub steps: Vec<Step>,
     /// Wording: what the applicant reads, most specific key first.
     pub wording: Vec<Wording>,
+    /// What can be asked of its back office, and how.
+    pub commands: BTreeMap<Verb, CommandRule>,
 }
 
 /// A step of the process.

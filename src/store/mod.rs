@@ -13,11 +13,13 @@ use uuid::Uuid;
 use crate::ledger::{Candidate, Entry};
 use crate::model::{Audience, CaseRow, ChangeKind, FlowName, Order, Outcome, Phase, RecordRow, Seal, WaitingOn};
 
+mod command;
 mod query;
 mod sqlite;
 mod subscription;
 mod text;
 
+pub use command::*;
 pub use query::*;
 pub use sqlite::{Bounds, Sqlite};
 pub use subscription::*;
@@ -249,7 +251,7 @@ pub struct ChangedCase {
 
 /// What is committed is what exists.
 #[async_trait]
-pub trait Store: Subscriptions {
+pub trait Store: Subscriptions + Commands {
     /// The key of this store's references and ids.
     fn seal(&self) -> Seal;
     /// Makes a flow known, or updates its order; idempotent. `epoch` counts replacements of the source's numbering.

@@ -63,8 +63,13 @@ rows = [
   { code = "TAC", phase = "decided", outcme = "granted_tacitly" }, #! E047 | "granted_tacitly" | outcome
 ]
 
-[commands.supplement]                              #! E054 | commands | remove
+[commands.suplement]                               #! E400 | [commands | supplement
 template = "supplement.xml"
+
+[commands.message.fields]
+a.0 = "payload/text"
+a.b = "payload/more"                               #! E400 | "payload/more" | own place
+text = "paylod/text"                               #! E400 | "paylod | payload
 
 [[test]]                                           #! E053 | [[test | expect_fields
 name = "expects nothing"

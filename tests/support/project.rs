@@ -72,7 +72,7 @@ impl Project {
     pub fn guichet(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_guichet"));
         command.args(words).arg("--project").arg(self.folder.path()).env("NO_COLOR", "1");
-        if matches!(words.first(), Some(&("serve" | "run" | "cases" | "quarantine"))) {
+        if matches!(words.first(), Some(&("serve" | "run" | "cases" | "commands" | "quarantine"))) {
             command.arg("--store").arg(self.store());
         }
         command

@@ -18,6 +18,8 @@ const MAY_USE: &[(&str, Option<&[&str]>)] = &[
     ("flow", Some(&["config", "store", "ledger", "mapping", "model", "fail"])),
     // scopes of clients come from the configuration
     ("notify", Some(&["config", "store", "ledger", "model", "fail"])),
+    // commands out: leased from the store, translated, settled
+    ("dispatch", Some(&["store", "mapping", "model", "fail"])),
     // the board of flows is where their state is read; clients and bounds come from the configuration
     ("api", Some(&["config", "flow", "notify", "store", "ledger", "mapping", "model"])),
     ("telemetry", Some(&["config", "flow", "store", "ledger", "model"])),

@@ -34,3 +34,5 @@ pub const NUMBER: Code = Code("E155");
 pub const CURSOR: Code = Code("E156");
 /// Reading was stopped or failed inside.
 pub const STOPPED: Code = Code("E157");
+/// A command was not dropped.
+pub const NOT_DROPPED: Code = Code("E413");

@@ -1,6 +1,8 @@
 //! The settings of a flow of files: as written, and checked. Pure; the folder itself is looked at by `open`.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use guichet_sdk::settings::{Period, Size, read, unusable};
@@ -8,6 +10,7 @@ use guichet_sdk::{FlowSettings, Format, Issue};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::outbox::{self, DropSettings, Outbox};
 use crate::pattern::{Numbered, Pattern};
 use crate::stream::Limits;
 
@@ -44,6 +47,8 @@ pub struct Settings {
     pub max_size: Size,
     /// A packed file may unpack to this many times its size (from 1 MiB on); 100 when not written.
     pub max_ratio: u64,
+    /// How commands are dropped, by verb (`submit`); none when not written.
+    pub commands: BTreeMap<String, DropSettings>,
 }
 
 impl Default for Settings {
@@ -61,6 +66,7 @@ impl Default for Settings {
             poll: Period(Duration::from_secs(30)),
             max_size: Size(2 << 30),
             max_ratio: 100,
+            commands: BTreeMap::new(),
         }
     }
 }
@@ -96,6 +102,8 @@ pub struct Intake {
     pub limits: Limits,
     /// How records are written.
     pub format: Format,
+    /// How commands are dropped, by verb.
+    pub outboxes: Arc<BTreeMap<String, Outbox>>,
 }
 
 /// When a file is complete.
@@ -136,6 +144,7 @@ pub fn check(flow: FlowSettings) -> Result<Intake, Vec<Issue>> {
         poll,
         max_size,
         max_ratio,
+        commands,
     } = read(&flow.settings)?;
     let mut issues = Vec::new();
     let folder = folder.as_deref().unwrap_or_default();
@@ -162,6 +171,7 @@ pub fn check(flow: FlowSettings) -> Result<Intake, Vec<Issue>> {
     }
     let numbered = export_number.as_deref().map(|text| Numbered::parse(text).ok_or_else(|| number_issue(text)));
     let numbered = numbered.transpose().map_err(|issue| issues.push(issue)).unwrap_or_default();
+    let outboxes = outbox::check(&commands, &flow.base, &mut issues);
     if !issues.is_empty() {
         return Err(issues);
     }
@@ -181,6 +191,7 @@ pub fn check(flow: FlowSettings) -> Result<Intake, Vec<Issue>> {
         poll: poll.0,
         limits: Limits { size: max_size.0, ratio: max_ratio },
         format: flow.format,
+        outboxes: Arc::new(outboxes),
     })
 }
 

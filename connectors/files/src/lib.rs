@@ -8,6 +8,7 @@ mod config;
 mod draft;
 mod folder;
 mod moves;
+mod outbox;
 mod pattern;
 mod probe;
 mod reader;
@@ -21,9 +22,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 pub use config::{Order, Settings};
-use guichet_sdk::{Capability, Claim, Connection, ConnectorKind, Fault, FaultKind, FlowSettings, Issue, Memory, Plan};
+use guichet_sdk::{
+    Capability, Claim, Connection, ConnectorKind, Fault, FaultKind, FlowSettings, Issue, Memory, Plan, Sink,
+};
 
 use crate::config::Intake;
+use crate::outbox::FilesSink;
 use crate::probe::FolderProbe;
 use crate::source::Files;
 
@@ -50,7 +54,9 @@ struct FilesPlan(Arc<Intake>);
 #[async_trait]
 impl Plan for FilesPlan {
     fn capability(&self) -> Capability {
-        Capability { pull: true, wakes: true, replays: true, ..Capability::default() }
+        let able = |(verb, outbox): (&String, &outbox::Outbox)| (verb.clone(), outbox.able.clone());
+        let commands = self.0.outboxes.iter().map(able).collect();
+        Capability { pull: true, wakes: true, replays: true, commands }
     }
 
     fn claims(&self) -> Vec<Claim> {
@@ -66,6 +72,8 @@ impl Plan for FilesPlan {
         let files = opened
             .await
             .unwrap_or_else(|error| Err(Fault::new(FaultKind::Environment, codes::STOPPED, error.to_string())))?;
-        Ok(Connection { source: Some(Box::new(files)), sink: None, probe: Box::new(FolderProbe(self.0.clone())) })
+        let sink = (!self.0.outboxes.is_empty()).then(|| FilesSink(self.0.outboxes.clone()));
+        let sink = sink.map(|sink| Box::new(sink) as Box<dyn Sink>);
+        Ok(Connection { source: Some(Box::new(files)), sink, probe: Box::new(FolderProbe(self.0.clone())) })
     }
 }

@@ -1,7 +1,8 @@
 //! One request as a value, and its answer. Pure: nothing here touches the network.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -27,6 +28,17 @@ pub struct Call {
     pub about: Arc<str>,
     /// Finishes the body whenever it is sent.
     pub seal: Option<Arc<dyn Seal>>,
+    /// How far it came, for a request that is sent once.
+    pub(crate) trace: Option<Arc<Trace>>,
+}
+
+/// How far a request came that is sent once.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    /// It may have arrived.
+    pub(crate) left: AtomicBool,
+    /// What was answered, before anybody judged it.
+    pub(crate) answer: Mutex<Option<Answer>>,
 }
 
 /// Finishes a body at the moment it is sent, for each attempt anew: a nonce, the time, a password nobody else sees.
@@ -45,7 +57,21 @@ impl Call {
     pub fn new(method: Method, url: Url, body: Bytes, repeatable: bool) -> Self {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let about = format!("{method} {}{query}", url.path()).into();
-        Call { method, url, headers: HeaderMap::new(), body, repeatable, may_be_absent: false, about, seal: None }
+        Call { method, url, headers: HeaderMap::new(), body, repeatable, may_be_absent: false, about, seal: None, trace: None }
+    }
+
+    /// It may have arrived from now on, or surely did not.
+    pub(crate) fn leaves(&self, left: bool) {
+        if let Some(trace) = &self.trace {
+            trace.left.store(left, Ordering::Relaxed);
+        }
+    }
+
+    /// It was answered.
+    pub(crate) fn answered(&self, answer: &Answer) {
+        if let Some(trace) = &self.trace {
+            *trace.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.clone());
+        }
     }
 }
 

@@ -4,10 +4,12 @@
 
 use std::error::Error as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use guichet_sdk::{CertificateOf, Digest, Fault, FaultKind, Issue, Place};
+use bytes::Bytes;
+use guichet_sdk::{CertificateOf, Digest, Fault, FaultKind, Issue, Place, Retry};
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 use reqwest::tls::TlsInfo;
@@ -17,7 +19,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{ServiceBuilder, ServiceExt as _};
 
 use crate::body::{Body, Bounds, damaged};
-use crate::call::{Answer, Call, text};
+use crate::call::{Answer, Call, Trace, text};
 use crate::credentials::Credentials;
 use crate::expiry::Certificates;
 use crate::guard::Guard;
@@ -90,6 +92,22 @@ impl Client {
         self.service.clone().oneshot(call).await
     }
 
+    /// Sends a request that must not be repeated, once, and reads its answer to the end. A fault with [`Retry::Unknown`]: it
+    /// may have arrived; with any other class it surely did not. What the answer means is said beside it, since also a
+    /// failure may tell what became of the request. Dropping the future leaves that unknown.
+    pub async fn deliver(&self, call: Call) -> Result<Delivered, Fault> {
+        let trace = Arc::new(Trace::default());
+        let result = self.send(Call { repeatable: false, trace: Some(trace.clone()), ..call }).await;
+        let answer = trace.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let empty = |answer: Answer| if answer.empty { Judged::Empty } else { Judged::Good };
+        match (answer, result) {
+            (Some(answer), result) => Ok(Delivered { answer, judged: result.map(empty) }),
+            (None, Err(fault)) if trace.left.load(Ordering::Relaxed) => Err(fault.retry(Retry::Unknown)),
+            (None, Err(fault)) => Err(fault),
+            (None, Ok(answer)) => Ok(Delivered { judged: Ok(empty(answer.clone())), answer }),
+        }
+    }
+
     /// Whether a link found in an answer may be followed.
     pub fn check_link(&self, url: &Url) -> Result<(), Fault> {
         self.line.guard.check(url)
@@ -120,6 +138,14 @@ impl Stage for Placed {
     }
 }
 
+/// An answer to a request that was sent once.
+pub struct Delivered {
+    /// As it came.
+    pub answer: Answer,
+    /// What it means by the rules of the client.
+    pub judged: Result<Judged, Fault>,
+}
+
 /// What one attempt needs.
 struct Line {
     http: reqwest::Client,
@@ -133,11 +159,18 @@ struct Line {
 
 impl Line {
     /// Sends the request; with a new token once more when the old one is refused.
-    async fn exchange(&self, call: &Call) -> Result<Answer, Fault> {
+    async fn answer(&self, call: &Call) -> Result<Answer, Fault> {
         let (mut answer, token) = self.once(call, None).await?;
         if answer.status == StatusCode::UNAUTHORIZED && token.is_some() {
             (answer, _) = self.once(call, token).await?;
         }
+        Ok(answer)
+    }
+
+    /// The answer to a request, judged.
+    async fn exchange(&self, call: &Call) -> Result<Answer, Fault> {
+        let mut answer = self.answer(call).await?;
+        call.answered(&answer);
         if call.may_be_absent && matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
             answer.empty = true;
             return Ok(answer);
@@ -152,21 +185,31 @@ impl Line {
         let token = self.credentials.apply(&self.http, refused, &mut url, &mut headers).await?;
         let body = call.seal.as_ref().map_or_else(|| call.body.clone(), |seal| seal.seal(&call.body));
         let request = self.http.request(call.method.clone(), url).headers(headers).body(body);
-        let mut response = self.patiently(request.send()).await?.map_err(|error| self.unreachable(error))?;
+        // from here on it may have arrived, unless there never was a connection
+        call.leaves(true);
+        let mut response = self.patiently(request.send()).await?.map_err(|error| {
+            call.leaves(!error.is_connect());
+            self.unreachable(error)
+        })?;
         if let Some(der) = response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate) {
             self.certificates.shown(CertificateOf::Peer, der, Timestamp::now());
         }
+        let body = self.body(&mut response).await?;
+        let about = call.about.clone();
+        let (status, headers, url) = (response.status(), response.headers().clone(), response.url().clone());
+        Ok((Answer { about, url, status, headers, body, empty: false }, token))
+    }
+
+    /// The body of an answer, to its end and within its bounds.
+    async fn body(&self, response: &mut reqwest::Response) -> Result<Bytes, Fault> {
         let mut body = Body::new(text(response.headers(), CONTENT_ENCODING.as_str()), self.bounds)?;
         loop {
             match self.patiently(response.chunk()).await? {
                 Ok(Some(chunk)) => body.push(&chunk)?,
-                Ok(None) => break,
+                Ok(None) => return body.end(),
                 Err(_) => return Err(damaged(&format!("the answer was cut short after {} bytes", body.received()))),
             }
         }
-        let about = call.about.clone();
-        let (status, headers, url) = (response.status(), response.headers().clone(), response.url().clone());
-        Ok((Answer { about, url, status, headers, body: body.end()?, empty: false }, token))
     }
 
     /// Waits for the next bytes.

@@ -70,7 +70,7 @@ pub enum Means {
 
 impl AnswerRule {
     /// What is wrong with the rule itself.
-    pub(crate) fn issue(&self, path: &str) -> Option<Issue> {
+    pub fn issue(&self, path: &str) -> Option<Issue> {
         if self.status.is_none() && self.content_type.is_none() && self.contains.is_none() {
             return Some(
                 unusable(path, "a rule without a condition would match every answer")
@@ -82,6 +82,11 @@ impl AnswerRule {
             && status.starts_with(|first: char| ('1'..='5').contains(&first))
             && (status.ends_with("xx") || status.bytes().all(|byte| byte.is_ascii_digit()));
         (!usable).then(|| unusable(path, format!("`{status}` is not a status")).hint("write `\"200\"` or `\"5xx\"`"))
+    }
+
+    /// Whether every condition holds.
+    pub fn holds(&self, answer: &Answer) -> bool {
+        self.matches(answer).is_some()
     }
 
     /// The place of the marker (where there is one) if every condition holds.

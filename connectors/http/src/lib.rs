@@ -23,13 +23,15 @@ mod refusals;
 mod retry;
 mod room;
 pub mod settings;
+mod slots;
 mod stage;
 
 pub use call::{Answer, Call, Seal, text};
-pub use client::Client;
+pub use client::{Client, Delivered};
 pub use judge::{AnswerRule, Expect, Judge, Judged, Means, Rules};
 pub use pace::retry_after;
 pub use reqwest::header;
 pub use reqwest::{Method, StatusCode, Url};
 pub use room::{Room, Rooms};
 pub use settings::{Settings, address};
+pub use slots::Slots;

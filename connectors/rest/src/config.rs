@@ -11,6 +11,7 @@ use guichet_sdk::settings::{read, unusable};
 use guichet_sdk::{FlowSettings, Issue};
 use serde_json::{Map, Value};
 
+use crate::command::{self, Order};
 use crate::settings::{Detail, Method, Paging, Settings};
 
 /// Checked settings: what the rest of the crate works with.
@@ -29,6 +30,8 @@ pub struct Intake {
     pub since: Option<Changed>,
     /// Ask conditionally where that can be.
     pub conditional: bool,
+    /// How commands are sent, by verb.
+    pub commands: BTreeMap<String, Order>,
     /// How list items are written.
     pub format: Format,
     /// How the peer is talked to.
@@ -89,6 +92,7 @@ pub fn check(flow: FlowSettings) -> Result<Intake, Vec<Issue>> {
     let paging = settings.page.map_or(Pages::One, |page| checked.paging(page));
     let detail = settings.detail.and_then(|detail| checked.detail(detail, headers, &flow.format));
     checked.bindings(&list, &paging, since.as_ref());
+    let commands = command::check(&settings.commands, checked.issues);
     match base_url {
         Some(base_url) if issues.is_empty() => Ok(Intake {
             shown,
@@ -98,6 +102,7 @@ pub fn check(flow: FlowSettings) -> Result<Intake, Vec<Issue>> {
             detail,
             since,
             conditional: settings.conditional,
+            commands,
             format: flow.format,
             http: settings.http,
             base: flow.base,

@@ -4,6 +4,7 @@
 //! reads: a `post` is a search. Follows no link to a host that is not listed.
 
 mod client;
+mod command;
 mod config;
 mod settings;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use guichet_sdk::{
 pub use settings::Settings;
 
 use crate::client::Peer;
+use crate::command::RestSink;
 use crate::config::Intake;
 
 /// `connector = "rest"`.
@@ -56,7 +58,13 @@ struct RestPlan {
 #[async_trait]
 impl Plan for RestPlan {
     fn capability(&self) -> Capability {
-        Capability { pull: true, wakes: false, replays: true, ..Capability::default() }
+        let able = |(verb, order): (&String, &command::Order)| (verb.clone(), order.able.clone());
+        Capability {
+            pull: true,
+            wakes: false,
+            replays: true,
+            commands: self.intake.commands.iter().map(able).collect(),
+        }
     }
 
     /// A list can be read by any number of flows; two that ask the very same are a mistake.
@@ -68,7 +76,10 @@ impl Plan for RestPlan {
         let open = || Peer::open(self.intake.clone(), self.room.clone());
         Ok(Connection {
             source: Some(Box::new(List::new(open()?))),
-            sink: None,
+            sink: match self.intake.commands.is_empty() {
+                true => None,
+                false => Some(Box::new(RestSink::open(self.intake.clone(), self.room.clone())?)),
+            },
             probe: Box::new(ListProbe::new(open()?, self.intake.base_url.as_str())),
         })
     }

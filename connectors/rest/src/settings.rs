@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::command::CommandSettings;
+
 /// Settings of a flow that asks a REST interface for lists of records.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -40,6 +42,8 @@ pub struct Settings {
     /// Asks with `If-None-Match` or `If-Modified-Since` where the peer gave an `ETag` or `Last-Modified`, and the whole
     /// list is one page; true when not written.
     pub conditional: bool,
+    /// How commands are sent, by verb (`submit`); none when not written.
+    pub commands: BTreeMap<String, CommandSettings>,
     /// How the peer is talked to.
     #[serde(flatten)]
     pub http: Http,
@@ -58,6 +62,7 @@ impl Default for Settings {
             detail: None,
             since: None,
             conditional: true,
+            commands: BTreeMap::new(),
             http: Http::default(),
         }
     }

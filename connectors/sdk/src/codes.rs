@@ -43,7 +43,6 @@ pages! {
     "E051"
     "E052"
     "E053"
-    "E054"
     "E100"
     "E101"
     "E102"
@@ -196,6 +195,19 @@ pages! {
     "E384"
     "E385"
     "E386"
+    "E400"
+    "E401"
+    "E402"
+    "E403"
+    "E405"
+    "E406"
+    "E407"
+    "E408"
+    "E409"
+    "E410"
+    "E411"
+    "E412"
+    "E413"
 }
 
 /// The page of a code; `None` for a code that does not exist.

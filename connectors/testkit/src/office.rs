@@ -58,6 +58,9 @@ pub struct Desk {
     pub refused: usize,
     /// Path and query of each request.
     pub asked: Vec<String>,
+    /// Requests of others it took, in order: the reference they gave, and what they sent. It takes one twice when it is sent
+    /// twice: it recognises nothing.
+    pub taken: Vec<(String, Vec<u8>)>,
 }
 
 impl Office {
@@ -70,6 +73,7 @@ impl Office {
             .route("/cases", get(json_list).post(search))
             .route("/cases.xml", get(xml_list))
             .route("/cases/{number}", get(detail))
+            .route("/requests", get(look_up).post(take))
             .route("/token", post(token))
             .with_state(desk.clone());
         // what goes wrong with one connection is for its client to notice
@@ -235,6 +239,51 @@ async fn xml_list(
         let _ = write!(body, "<case seq=\"{number}\"><key>{key}</key></case>");
     }
     answer(StatusCode::OK, "application/xml", format!("{body}</cases>"))
+}
+
+/// Takes a request of somebody else: it becomes a case with a number of its own. One that asks to be refused is.
+async fn take(
+    desk: Shared,
+    Query(asked): Query<Asked>,
+    uri: axum::http::Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(other) = desk.greet(uri.to_string(), &headers) {
+        return closed(other);
+    }
+    if body.windows(9).any(|window| window == b"refuse me") {
+        return closed(answer(StatusCode::UNPROCESSABLE_ENTITY, "application/json", "{\"error\":\"no such street\"}"));
+    }
+    let number = desk.cases.len() + 1;
+    desk.cases.push(format!("{{\"seq\":{number},\"key\":\"R-{number}\"}}").into_bytes());
+    desk.taken.push((asked.get("ref").cloned().unwrap_or_default(), body.to_vec()));
+    closed(answer(StatusCode::CREATED, "application/json", format!("{{\"request\":{{\"number\":\"R-{number}\"}}}}")))
+}
+
+/// Tells of the requests it took under a reference.
+async fn look_up(desk: Shared, Query(asked): Query<Asked>, uri: axum::http::Uri, headers: HeaderMap) -> Response<Body> {
+    let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(other) = desk.greet(uri.to_string(), &headers) {
+        return closed(other);
+    }
+    let wanted = asked.get("ref").map(String::as_str).unwrap_or_default();
+    // a request became the case whose number is its place among the cases that came from requests
+    let before = desk.cases.len() - desk.taken.len();
+    let found = desk.taken.iter().enumerate().filter(|(_, (reference, _))| reference == wanted);
+    let found: Vec<_> = found.map(|(at, _)| format!("{{\"number\":\"R-{}\"}}", before + at + 1)).collect();
+    closed(answer(
+        StatusCode::OK,
+        "application/json",
+        format!("{{\"total\":{},\"requests\":[{}]}}", found.len(), found.join(",")),
+    ))
+}
+
+/// An answer after which the connection ends, so that a proxy in between treats each request on its own.
+fn closed(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    response
 }
 
 async fn detail(desk: Shared, Path(number): Path<usize>, headers: HeaderMap) -> Response<Body> {

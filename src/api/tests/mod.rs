@@ -72,12 +72,26 @@ fn clients() -> Vec<Client> {
         services: Some(vec!["permit".into()]),
         confidentiality: 0,
         audience: Audience::Party,
+        commands: BTreeMap::new(),
         ops: false,
         push: vec![],
     };
-    let staff = Scopes { services: None, confidentiality: 3, audience: Audience::Staff, ops: false, push: vec![] };
-    let ops =
-        Scopes { services: Some(vec![]), confidentiality: 0, audience: Audience::Public, ops: true, push: vec![] };
+    let staff = Scopes {
+        services: None,
+        confidentiality: 3,
+        audience: Audience::Staff,
+        commands: BTreeMap::new(),
+        ops: false,
+        push: vec![],
+    };
+    let ops = Scopes {
+        services: Some(vec![]),
+        confidentiality: 0,
+        audience: Audience::Public,
+        commands: BTreeMap::new(),
+        ops: true,
+        push: vec![],
+    };
     vec![client("portal", permits), client("desk", staff), client("ops", ops)]
 }
 

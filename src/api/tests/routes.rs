@@ -11,6 +11,7 @@ fn asked() -> Vec<(Access, String, String)> {
     let routes = ROUTES.iter().flat_map(|route| {
         let (_, paths, _) = (route.entry)();
         let path = route.path.replace("{case}", "7K3M-9QXD-4").replace("{row}", "1");
+        let path = path.replace("{command}", "0195f0c4-0000-7000-8000-000000000000");
         let path = path.replace("{code}", "permit").replace("{source}", "planning").replace("{flow}", "cases");
         let value = serde_json::to_value(&paths).unwrap();
         let item = value.get(route.path).unwrap_or_else(|| panic!("{} is documented under another path", route.path));
@@ -111,7 +112,7 @@ fn the_document_names_every_route_and_refers_only_to_what_it_holds() {
     ids.sort_unstable();
     let count = ids.len();
     ids.dedup();
-    assert_eq!((ids.len(), count), (ROUTES.len(), ROUTES.len()), "an operation has an id of its own");
+    assert_eq!(ids.len(), count, "an operation has an id of its own");
     for response in operations.flat_map(|operation| operation["responses"].as_object().unwrap().values()) {
         assert!(!response["description"].as_str().unwrap().is_empty());
     }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{BackoffTable, BatchTable, FreshnessTable, QuarantineTable, ReceiveTable};
-use crate::model::Audience;
+use crate::model::{Audience, Verb};
 
 /// The hub itself.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -169,6 +169,8 @@ pub struct ClientTable {
     pub confidentiality: Option<u8>,
     /// The widest public it speaks for; `public` when not written.
     pub audience: Option<Audience>,
+    /// What it may ask of back offices: verbs by service code; `"*"` = every service it sees. Nothing when not written.
+    pub commands: BTreeMap<String, Vec<Verb>>,
     /// Whether it may use `/ops`.
     pub ops: bool,
     /// Flows it may push records to: `SOURCE/FLOW`, or `SOURCE/*`; none when not written.

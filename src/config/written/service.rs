@@ -1,9 +1,12 @@
 //! `config/services/CODE.toml` as written: a public service, its steps and its wording.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::{Outcome, Phase, Texts, WaitingOn};
+use super::{Settings, WordOr};
+use crate::model::{Outcome, Phase, Texts, Verb, WaitingOn};
 
 /// A public service.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -15,6 +18,18 @@ pub struct ServiceFile {
     pub steps: Vec<StepTable>,
     /// What the applicant reads, most specific first.
     pub wording: Vec<WordingEntry>,
+    /// What can be asked of its back office, by verb.
+    pub commands: BTreeMap<Verb, CommandTable>,
+}
+
+/// One verb the service takes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CommandTable {
+    /// The flow whose source carries it out, as `SOURCE/FLOW` (required).
+    pub to: Option<String>,
+    /// JSON Schema of its payload (required): written here, or the name of a JSON file beside this one.
+    pub schema: Option<WordOr<String, Settings>>,
 }
 
 /// The service.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use guichet_sdk::{Cursor, Digest, Memory, Record};
 
 use crate::ledger::{Candidate, Decision, Entry, decide, fold, status};
-use crate::model::{AssertionKind, CaseRow, ChangeKind, FlowName, Order, RecordRow, Seal};
+use crate::model::{AssertionKind, CaseRow, ChangeKind, CommandId, FlowName, Order, RecordRow, Seal};
 use crate::store::*;
 
 /// How a commit goes wrong.
@@ -317,5 +317,40 @@ impl Subscriptions for MemoryStore {
     }
     async fn position_before(&self, _: i64) -> Result<i64, StoreFault> {
         Ok(0)
+    }
+}
+
+/// No flow asks for commands.
+#[async_trait]
+impl Commands for MemoryStore {
+    async fn ask(&self, _: NewCommand) -> Result<Asked, StoreFault> {
+        Err(StoreFault::Closed)
+    }
+    async fn command(&self, _: CommandId) -> Result<Option<CommandEntry>, StoreFault> {
+        Err(StoreFault::Closed)
+    }
+    async fn commands(&self, _: &CommandFilter) -> Result<Vec<CommandEntry>, StoreFault> {
+        Err(StoreFault::Closed)
+    }
+    async fn lease(&self, _: FlowRow, _: i64, _: i64, _: usize) -> Result<Vec<Leased>, StoreFault> {
+        Err(StoreFault::Closed)
+    }
+    async fn next_due(&self, _: FlowRow, _: i64) -> Result<Option<i64>, StoreFault> {
+        Err(StoreFault::Closed)
+    }
+    async fn sending(&self, _: &Leased, _: &str, _: &str, _: i64) -> Result<bool, StoreFault> {
+        Err(StoreFault::Closed)
+    }
+    async fn conclude(&self, _: &Leased, _: Upshot, _: i64) -> Result<bool, StoreFault> {
+        Err(StoreFault::Closed)
+    }
+    async fn recover(&self, _: Upshot, _: i64) -> Result<u64, StoreFault> {
+        Err(StoreFault::Closed)
+    }
+    async fn step_in(&self, _: CommandId, _: StepIn, _: &str, _: &str, _: i64) -> Result<Option<bool>, StoreFault> {
+        Err(StoreFault::Closed)
+    }
+    async fn commanded(&self, _: u64) -> u64 {
+        std::future::pending().await
     }
 }

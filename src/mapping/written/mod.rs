@@ -1,6 +1,7 @@
 //! A mapping as written: TOML read into located texts, every unknown key, missing key and wrong type reported. What the
 //! texts mean is for the compiler.
 
+mod command;
 mod format;
 mod section;
 
@@ -8,11 +9,12 @@ use std::ops::Range;
 
 use guichet_sdk::Format;
 
-use super::codes::{NOT_YET, SETTING, SYNTAX};
+use super::codes::{SETTING, SYNTAX};
 use super::date::Calendar;
 use super::fields::Part;
 use super::site::{File, Inside, Site};
 use super::table::{self, WrittenRow};
+pub use command::{WrittenCommand, WrittenItems};
 pub use section::Report;
 use section::{Section, at_least};
 use toml::de::DeTable;
@@ -42,6 +44,8 @@ pub struct Written {
     pub ignored: Vec<String>,
     /// `[[test]]`.
     pub tests: Vec<WrittenTest>,
+    /// `[commands.…]`.
+    pub commands: Vec<WrittenCommand>,
 }
 
 /// Expressions of one part.
@@ -146,12 +150,9 @@ pub fn read(file: &File<'_>, report: &mut Report<'_>) -> Option<Written> {
     let tables = tables(root.section("tables", report), report);
     let ignored = coverage(root.section("coverage", report), report);
     let tests = root.sections("test", report).into_iter().filter_map(|test| read_test(test, report)).collect();
-    if let Some(site) = root.key("commands", report) {
-        let hint = "remove the block for now; commands come with a later version";
-        report.error(NOT_YET, site, "commands are not supported yet", Some(hint.to_owned()));
-    }
+    let commands = command::read(root.section("commands", report), report);
     root.finish(report);
-    let written = Written { stamp, format, calendar, record, updates, lists, tables, ignored, tests };
+    let written = Written { stamp, format, calendar, record, updates, lists, tables, ignored, tests, commands };
     Some(written)
 }
 

@@ -128,12 +128,6 @@ impl<'t, 'd> Section<'t, 'd> {
         }
     }
 
-    /// Where a key stands, whatever it holds.
-    pub fn key(&mut self, key: &'static str, report: &Report<'_>) -> Option<Site> {
-        self.asked.push(key);
-        self.table.get_key_value(key).map(|(key, _)| report.file.site(key.span().start))
-    }
-
     /// A table within.
     pub fn section(&mut self, key: &'static str, report: &mut Report<'_>) -> Option<Section<'t, 'd>> {
         let value = self.value(key)?;

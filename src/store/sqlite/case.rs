@@ -37,6 +37,8 @@ pub(super) struct Told {
     pub(super) stamp: Arc<str>,
     /// Row of that stamp.
     pub(super) mapping: i64,
+    /// How it came about.
+    pub(super) kind: AssertionKind,
 }
 
 /// The cases a unit speaks about.
@@ -165,7 +167,68 @@ impl CaseBook {
         let candidate = ledger::prepare(update, self.flow.order, said.rank.minor, export)
             .map_err(|issue| StoreFault::Failed(issue.message))?;
         let mapping = desk.stamp(&said.mapping)?;
-        Ok(Some((candidate, Told { halves, record: said.record, stamp: said.mapping, mapping })))
+        Ok(Some((candidate, Told { halves, record: said.record, stamp: said.mapping, mapping, kind: said.kind })))
+    }
+
+    /// A new case nobody but the hub speaks of yet.
+    pub(super) fn make(&mut self, desk: &Desk) -> Result<usize, StoreFault> {
+        let row = highest_case(&desk.connection)? + 1;
+        if row >= MAX_CASES {
+            return Err(StoreFault::Failed("the store holds as many cases as it can".into()));
+        }
+        self.cases.push(Case::new(CaseRow(row), self.now));
+        Ok(self.cases.len() - 1)
+    }
+
+    /// A case that exists.
+    pub(super) fn open(&mut self, desk: &Desk, row: CaseRow) -> Result<usize, StoreFault> {
+        self.cases.push(load(desk, row)?);
+        Ok(self.cases.len() - 1)
+    }
+
+    /// Its history has grown by that of a case it became one with, which had this revision.
+    pub(super) fn reload(&mut self, desk: &mut Desk, at: usize, revision: i64) -> Result<(), StoreFault> {
+        let case = &mut self.cases[at];
+        case.entries = entries::load(&desk.connection, &desk.flows, case.row)?;
+        // whoever holds an answer about either of them must not be told that it still stands
+        case.revision = case.revision.max(revision);
+        self.change(desk, at, None)
+    }
+
+    /// The row of a case.
+    pub(super) fn row(&self, at: usize) -> CaseRow {
+        self.cases[at].row
+    }
+
+    /// Where a case stands.
+    pub(super) fn stands(&self, at: usize) -> Option<Phase> {
+        self.cases[at].folded.status(&self.cases[at].entries).map(|claim| claim.phase)
+    }
+
+    /// Whether a source has spoken of a case.
+    pub(super) fn observed(&self, at: usize) -> bool {
+        self.cases[at].entries.iter().any(|entry| entry.kind == AssertionKind::Observed)
+    }
+
+    /// How often the hub itself has spoken of a case.
+    pub(super) fn stated(&self, at: usize) -> i64 {
+        self.cases[at].entries.iter().filter(|entry| entry.kind == AssertionKind::Computed).count() as i64
+    }
+
+    /// Something the hub itself says of a case.
+    pub(super) fn say(
+        &mut self,
+        desk: &mut Desk,
+        at: usize,
+        candidate: Candidate,
+        told: &Told,
+    ) -> Result<(), StoreFault> {
+        let mut effect = Effect::default();
+        self.enter(&desk.connection, at, candidate, told, &mut effect)?;
+        match effect.refused {
+            Some(issue) => Err(StoreFault::Failed(issue.message)),
+            None => self.change(desk, at, None),
+        }
     }
 
     /// The case of a native key, made when nobody spoke of it before.
@@ -257,7 +320,7 @@ impl CaseBook {
             rank,
             confirmed: rank.major,
             order: self.flow.order,
-            kind: AssertionKind::Observed,
+            kind: told.kind,
             source: self.flow.name.source.clone(),
             flow: self.flow.name.flow.clone(),
             record: told.record,
@@ -367,9 +430,13 @@ impl Case {
     }
 }
 
-/// The highest case row. Cases are never deleted, so that no reference is given twice.
+/// The highest case row. One that became another case counts, so that no reference is given twice.
 fn highest_case(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.prepare_cached("SELECT coalesce(max(id), 0) FROM cases")?.query_row([], |row| row.get(0))
+    connection
+        .prepare_cached(
+            "SELECT max(coalesce((SELECT max(id) FROM cases), 0), coalesce((SELECT max(gone) FROM merged), 0))",
+        )?
+        .query_row([], |row| row.get(0))
 }
 
 /// Claims a native key for a new case; the case that has it already, if there is one.

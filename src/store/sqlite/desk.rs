@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::flows::Flows;
+use super::merge::Merged;
 use super::revisions::Revisions;
 use super::shelf::Shelf;
 use super::terms::TermKey;
@@ -29,6 +30,9 @@ pub(super) struct Desk {
     revisions: Arc<Revisions>,
     shelf: Arc<Shelf>,
     moved: Vec<(CaseRow, i64)>,
+    merged: Arc<Merged>,
+    /// Whether cases became one since the last COMMIT.
+    merging: bool,
     clock: i64,
 }
 
@@ -41,9 +45,22 @@ impl Desk {
         terms: TermKey,
         revisions: Arc<Revisions>,
         shelf: Arc<Shelf>,
+        merged: Arc<Merged>,
     ) -> rusqlite::Result<Desk> {
         let clock = connection.query_row("SELECT coalesce(max(changed_at), 0) FROM cases", [], |row| row.get(0))?;
-        Ok(Desk { connection, flows, seal, terms, stamps: HashMap::new(), revisions, shelf, moved: Vec::new(), clock })
+        Ok(Desk {
+            connection,
+            flows,
+            seal,
+            terms,
+            stamps: HashMap::new(),
+            revisions,
+            shelf,
+            moved: Vec::new(),
+            merged,
+            merging: false,
+            clock,
+        })
     }
 
     /// The time to write for a unit that says it is now: never a little before what was written last.
@@ -77,8 +94,19 @@ impl Desk {
         self.moved.push((case, revision));
     }
 
+    /// A case became another one; readers learn it after COMMIT.
+    pub(super) fn merged(&mut self, gone: CaseRow) {
+        self.merging = true;
+        self.moved.push((gone, 0));
+    }
+
     /// After COMMIT.
     pub(super) fn publish(&mut self) {
+        if std::mem::take(&mut self.merging)
+            && let Err(error) = self.merged.load(&self.connection)
+        {
+            tracing::error!(%error, "cases that became one could not be read again");
+        }
         self.shelf.touch(self.moved.iter().map(|(case, _)| *case));
         for (case, revision) in self.moved.drain(..) {
             self.revisions.set(case, revision);

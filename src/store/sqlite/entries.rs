@@ -13,6 +13,9 @@ const ORDINAL_BITS: u32 = 20;
 /// Most entries of one case: beyond it, the key of the mapping names something that is not a case.
 pub(super) const ENTRIES_PER_CASE: usize = 1 << 16;
 
+/// The highest place in the history of a case.
+pub(super) const LAST: usize = (1 << ORDINAL_BITS) - 1;
+
 /// The key of an entry.
 pub(super) fn key(case: CaseRow, ordinal: usize) -> i64 {
     case.0 << ORDINAL_BITS | ordinal as i64
@@ -25,7 +28,7 @@ pub(super) fn case(key: i64) -> CaseRow {
 
 /// The place of an entry in the history of its case.
 pub(super) fn ordinal(key: i64) -> usize {
-    (key & ((1 << ORDINAL_BITS) - 1)) as usize
+    (key & LAST as i64) as usize
 }
 
 /// Appends an entry; `data` is its update as JSON.
@@ -62,7 +65,7 @@ pub(super) fn insert(
 
 /// The history of a case, in the order of entering: the place of an entry is its ordinal.
 pub(super) fn load(connection: &Connection, flows: &Flows, case: CaseRow) -> Result<Vec<Entry>, StoreFault> {
-    between(connection, flows, key(case, 0), key(case, (1 << ORDINAL_BITS) - 1))
+    between(connection, flows, key(case, 0), key(case, LAST))
 }
 
 /// One entry.

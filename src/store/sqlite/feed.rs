@@ -87,9 +87,11 @@ pub(super) fn list(
     limit: usize,
 ) -> Result<Vec<Change>, StoreFault> {
     let mut statement = connection.prepare_cached(
-        "SELECT c.seq, c.kind, c.at, c.source, c.\"case\", c.revision,
+        "SELECT c.seq, c.kind, c.at, c.source, coalesce(m.into_case, c.\"case\"), c.revision,
                 max(c.confidentiality, coalesce(k.confidentiality, 255)), c.phase, c.audience, c.service, k.created_at
-         FROM change c LEFT JOIN cases k ON k.id = c.\"case\" WHERE c.seq > ?1 ORDER BY c.seq LIMIT ?2",
+         FROM change c LEFT JOIN merged m ON m.gone = c.\"case\"
+              LEFT JOIN cases k ON k.id = coalesce(m.into_case, c.\"case\")
+         WHERE c.seq > ?1 ORDER BY c.seq LIMIT ?2",
     )?;
     let mut rows = statement.query(params![after, limit as i64])?;
     let mut changes = Vec::new();

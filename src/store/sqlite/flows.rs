@@ -99,6 +99,11 @@ impl Flows {
         known.flows.get(&row.0).cloned().ok_or_else(|| StoreFault::Failed(format!("flow {} is not registered", row.0)))
     }
 
+    /// Every flow.
+    pub(super) fn all(&self) -> Vec<Arc<Flow>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).flows.values().cloned().collect()
+    }
+
     /// The name of a source.
     pub(super) fn source(&self, id: i64) -> Arc<str> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);

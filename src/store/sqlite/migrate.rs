@@ -10,8 +10,12 @@ use super::open::{APPLICATION_ID, refuse};
 use crate::store::StoreFault;
 
 /// Every schema step, in order. Never edit one that was released: add the next.
-const STEPS: &[&str] =
-    &[include_str!("schema/001.sql"), include_str!("schema/002.sql"), include_str!("schema/003.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/001.sql"),
+    include_str!("schema/002.sql"),
+    include_str!("schema/003.sql"),
+    include_str!("schema/004.sql"),
+];
 
 /// Brings the database to the newest schema; how many steps were taken.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<usize, StoreFault> {

@@ -3,6 +3,7 @@
 mod alias;
 mod audit;
 mod case;
+mod command;
 mod desk;
 mod document;
 mod draft;
@@ -10,6 +11,7 @@ mod entries;
 mod feed;
 mod flows;
 mod list;
+mod merge;
 mod migrate;
 mod open;
 mod quarantine;
@@ -18,6 +20,7 @@ mod read;
 mod revisions;
 mod seen;
 mod shelf;
+mod stated;
 mod subscription;
 mod tally;
 mod terms;
@@ -37,6 +40,7 @@ use tokio::sync::watch;
 use self::desk::Desk;
 use self::flows::Flows;
 use self::list::Lister;
+use self::merge::Merged;
 use self::open::Lock;
 use self::read::Readers;
 use self::revisions::Revisions;
@@ -81,6 +85,7 @@ pub struct Sqlite {
     writer: Writer,
     shared: Arc<Shared>,
     changed: watch::Receiver<i64>,
+    commanded: watch::Sender<u64>,
 }
 
 /// What readers need.
@@ -89,6 +94,7 @@ struct Shared {
     flows: Arc<Flows>,
     revisions: Arc<Revisions>,
     shelf: Arc<Shelf>,
+    merged: Arc<Merged>,
     commits: Arc<Commits>,
     seal: Seal,
     terms: TermKey,
@@ -106,14 +112,15 @@ impl Sqlite {
         let flows = Arc::new(Flows::default());
         flows.load(&connection)?;
         let (revisions, commits) = (Arc::new(Revisions::default()), Arc::new(Commits::default()));
-        let shelf = Arc::new(Shelf::default());
+        let (shelf, merged) = (Arc::new(Shelf::default()), Arc::new(Merged::default()));
+        merged.load(&connection)?;
         let (tell, changed) = watch::channel(feed::last(&connection)?);
-        let desk = Desk::new(connection, flows.clone(), seal, terms, revisions.clone(), shelf.clone())?;
+        let desk = Desk::new(connection, flows.clone(), seal, terms, revisions.clone(), shelf.clone(), merged.clone())?;
         let grouping = Grouping { records: bounds.group_records, wait: bounds.group_wait };
         let writer = Writer::start(desk, grouping, commits.clone(), tell, lock)?;
         let readers = Readers::new(PathBuf::from(path), bounds.readers);
-        let shared = Arc::new(Shared { readers, flows, revisions, shelf, commits, seal, terms, secrets });
-        Ok(Sqlite { writer, shared, changed })
+        let shared = Arc::new(Shared { readers, flows, revisions, shelf, merged, commits, seal, terms, secrets });
+        Ok(Sqlite { writer, shared, changed, commanded: watch::Sender::new(0) })
     }
 
     /// Reads off the async threads: for what may take long.
@@ -253,7 +260,8 @@ impl Store for Sqlite {
     }
 
     async fn case(&self, case: CaseRow) -> Result<Option<Arc<CaseDocument>>, StoreFault> {
-        let Shared { readers, flows, seal, shelf, .. } = &*self.shared;
+        let Shared { readers, flows, seal, shelf, merged, .. } = &*self.shared;
+        let case = merged.now(case);
         if let Some(kept) = shelf.get(case) {
             return Ok(Some(kept));
         }
@@ -266,7 +274,8 @@ impl Store for Sqlite {
     }
 
     async fn revision(&self, case: CaseRow) -> Result<Option<i64>, StoreFault> {
-        let Shared { readers, revisions, .. } = &*self.shared;
+        let Shared { readers, revisions, merged, .. } = &*self.shared;
+        let case = merged.now(case);
         if let Some(known) = revisions.get(case) {
             return Ok(Some(known));
         }
@@ -283,8 +292,8 @@ impl Store for Sqlite {
     }
 
     async fn entries(&self, case: CaseRow) -> Result<Vec<Entry>, StoreFault> {
-        let Shared { readers, flows, .. } = &*self.shared;
-        readers.read(|connection| entries::load(connection, flows, case))
+        let Shared { readers, flows, merged, .. } = &*self.shared;
+        readers.read(|connection| entries::load(connection, flows, merged.now(case)))
     }
 
     async fn cases(&self, query: &CaseQuery) -> Result<CasePage, StoreFault> {

@@ -28,6 +28,13 @@ impl Halves {
     }
 }
 
+impl Halves {
+    /// Of what came in no record.
+    pub(super) fn none() -> Self {
+        Halves { d: 0, tail: 0 }
+    }
+}
+
 /// Whether a digest is known.
 pub(super) fn known(connection: &Connection, halves: Halves) -> rusqlite::Result<bool> {
     Ok(entry(connection, halves)?.is_some())

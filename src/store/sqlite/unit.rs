@@ -16,7 +16,7 @@ use super::seen::{self, Halves};
 use super::tally::Tally;
 use super::terms::TermKey;
 use crate::ledger::Candidate;
-use crate::model::{OrderClass, RecordRow};
+use crate::model::{AssertionKind, OrderClass, RecordRow};
 use crate::store::{Committed, Ending, FlowRow, Held, QuarantineRow, Reading, StoreFault, Work};
 
 /// A unit of work made ready for the writer: its raw records are packed.
@@ -170,7 +170,8 @@ impl Run<'_> {
             Reading::Refused(refusal) => Ok(Verdict::Held(Reason::refused(refusal.case_key, true, &refusal.issues))),
             Reading::Mapped(candidates) => {
                 let halves = Halves::of(self.unit.flow, &piece.digest);
-                let told = Told { halves, record, stamp: self.unit.mapping.clone(), mapping: self.mapping };
+                let (stamp, kind) = (self.unit.mapping.clone(), AssertionKind::Observed);
+                let told = Told { halves, record, stamp, mapping: self.mapping, kind };
                 self.mapped(candidates, piece.draft, &told, held)
             }
         }

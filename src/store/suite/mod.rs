@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cases;
+mod commands;
 mod durability;
 mod hub;
 mod intake;
@@ -12,6 +13,7 @@ mod quarantine;
 mod subscriptions;
 
 pub(crate) use cases::*;
+pub(crate) use commands::*;
 pub(crate) use durability::*;
 pub(crate) use hub::*;
 pub(crate) use intake::*;
@@ -79,6 +81,13 @@ macro_rules! store_suite {
             a_subscription_is_amended_and_every_deed_written_down
             a_settlement_does_not_undo_what_people_changed
             a_time_leads_to_its_place_in_the_feed
+            a_key_stands_for_one_request
+            a_submitted_case_is_there_at_once_and_keeps_its_id
+            a_case_told_before_its_answer_is_the_submitted_one
+            commands_of_a_case_go_one_by_one_and_in_order
+            what_was_on_its_way_when_the_hub_died_is_unknown
+            an_operator_steps_in_with_an_audit_row
+            commands_keep_their_order_per_case_whatever_happens
         }
     };
 }

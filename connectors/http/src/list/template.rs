@@ -8,6 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
+use crate::slots::{self, cut};
+
 /// A name that can stand between braces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Binding {
@@ -54,33 +56,17 @@ enum Piece {
 impl Template {
     /// Reads a text; `{{` and `}}` are braces.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (mut pieces, mut plain, mut rest) = (Vec::new(), String::new(), text);
-        while let Some(at) = rest.find(['{', '}']) {
-            plain.push_str(&rest[..at]);
-            let found = &rest[at..];
-            if let Some(after) = found.strip_prefix("{{").or_else(|| found.strip_prefix("}}")) {
-                plain.push_str(&found[..1]);
-                rest = after;
-                continue;
+        let pieces = cut(text)?.into_iter().map(|piece| match piece {
+            slots::Piece::Text(text) => Ok(Piece::Text(text)),
+            slots::Piece::Name(name) => {
+                let binding = BINDINGS.iter().find(|(known, _)| *known == name).ok_or_else(|| {
+                    let known = BINDINGS.map(|(known, _)| format!("`{{{known}}}`")).join(", ");
+                    format!("`{{{name}}}` is not a binding; there are {known}")
+                })?;
+                Ok(Piece::Bound(binding.1))
             }
-            let name = found.strip_prefix('{').and_then(|open| open.split_once('}'));
-            let (name, after) =
-                name.ok_or_else(|| format!("`{text}` holds a lone brace; write `{{{{` or `}}}}` for a brace"))?;
-            let binding = BINDINGS.iter().find(|(known, _)| *known == name).ok_or_else(|| {
-                let known = BINDINGS.map(|(known, _)| format!("`{{{known}}}`")).join(", ");
-                format!("`{{{name}}}` is not a binding; there are {known}")
-            })?;
-            if !plain.is_empty() {
-                pieces.push(Piece::Text(std::mem::take(&mut plain)));
-            }
-            pieces.push(Piece::Bound(binding.1));
-            rest = after;
-        }
-        plain.push_str(rest);
-        if !plain.is_empty() {
-            pieces.push(Piece::Text(plain));
-        }
-        Ok(Template(pieces))
+        });
+        pieces.collect::<Result<_, String>>().map(Template)
     }
 
     /// The bindings it holds.
