@@ -29,12 +29,12 @@ pub struct Call {
     /// Finishes the body whenever it is sent.
     pub seal: Option<Arc<dyn Seal>>,
     /// How far it came, for a request that is sent once.
-    pub(crate) trace: Option<Arc<Trace>>,
+    pub trace: Option<Arc<Trace>>,
 }
 
 /// How far a request came that is sent once.
 #[derive(Debug, Default)]
-pub(crate) struct Trace {
+pub struct Trace {
     /// It may have arrived.
     pub(crate) left: AtomicBool,
     /// What was answered, before anybody judged it.
@@ -57,7 +57,17 @@ impl Call {
     pub fn new(method: Method, url: Url, body: Bytes, repeatable: bool) -> Self {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let about = format!("{method} {}{query}", url.path()).into();
-        Call { method, url, headers: HeaderMap::new(), body, repeatable, may_be_absent: false, about, seal: None, trace: None }
+        Call {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body,
+            repeatable,
+            may_be_absent: false,
+            about,
+            seal: None,
+            trace: None,
+        }
     }
 
     /// It may have arrived from now on, or surely did not.

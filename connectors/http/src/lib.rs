@@ -26,7 +26,7 @@ pub mod settings;
 mod slots;
 mod stage;
 
-pub use call::{Answer, Call, Seal, text};
+pub use call::{Answer, Call, Seal, Trace, text};
 pub use client::{Client, Delivered};
 pub use judge::{AnswerRule, Expect, Judge, Judged, Means, Rules};
 pub use pace::retry_after;

@@ -208,6 +208,7 @@ pages! {
     "E411"
     "E412"
     "E413"
+    "E414"
 }
 
 /// The page of a code; `None` for a code that does not exist.

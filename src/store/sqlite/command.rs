@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::desk::Desk;
 use super::feed::{self, NewChange};
 use super::flows::Flows;
-use super::{Shared, Sqlite, audit, flows, merge, stated};
+use super::{Shared, Sqlite, audit, command_list, flows, merge, stated};
 use crate::model::{Audience, CaseRow, ChangeKind, CommandId, CommandState, FlowName, Phase, Seal, Verb};
 use crate::store::{
     Asked, CommandEntry, CommandFilter, Commands, FlowRow, KEY_KEPT, Leased, NewCommand, StepIn, StoreFault, Upshot,
@@ -27,19 +27,19 @@ fn holding() -> String {
     positions.join(",")
 }
 
-const COLUMNS: &str = "c.id, c.uuid, c.verb, c.state, c.\"case\", c.flow, c.service, c.client, c.payload, c.created_at,
+pub(super) const COLUMNS: &str = "c.id, c.uuid, c.verb, c.state, c.\"case\", c.flow, c.service, c.client, c.payload, c.created_at,
     c.changed_at, c.due_at, c.leased_until, c.attempts, c.looks, c.sent_at, c.ended_at, c.address, c.request, c.reference,
     c.tracking, c.reason, c.issue, c.heard, k.created_at, k.confidentiality";
 
 /// A command with its place.
-struct Kept {
+pub(super) struct Kept {
     row: i64,
     flow: FlowRow,
     lease: i64,
-    entry: CommandEntry,
+    pub(super) entry: CommandEntry,
 }
 
-fn read(row: &Row<'_>, flows: &Flows, seal: Seal) -> Result<Kept, StoreFault> {
+pub(super) fn read(row: &Row<'_>, flows: &Flows, seal: Seal) -> Result<Kept, StoreFault> {
     let case = CaseRow(row.get(4)?);
     let flow = FlowRow(row.get(5)?);
     let issue: Option<String> = row.get(22)?;
@@ -376,56 +376,6 @@ fn tell(desk: &Desk, kind: ChangeKind, flow: FlowRow, case: CaseRow, now: i64) -
     Ok(feed::append(&desk.connection, kind, Audience::Party, &new)?)
 }
 
-/// Commands, newest first.
-pub(super) fn list(
-    connection: &Connection,
-    flows: &Flows,
-    seal: Seal,
-    filter: &CommandFilter,
-) -> Result<Vec<CommandEntry>, StoreFault> {
-    let before: i64 = match filter.before {
-        Some(id) => connection
-            .prepare_cached("SELECT id FROM command WHERE uuid = ?1")?
-            .query_row([id.0.into_bytes()], |row| row.get(0))
-            .optional()?
-            .unwrap_or(0),
-        None => i64::MAX,
-    };
-    let services = filter.services.as_ref().map(serde_json::to_string).transpose();
-    let services = services.map_err(|error| StoreFault::Failed(error.to_string()))?;
-    let source = match &filter.source {
-        Some(name) => Some(flows.source_row(name).unwrap_or(-1)),
-        None => None,
-    };
-    let case = match filter.case {
-        Some(case) => Some(merge::into(connection, case)?.0),
-        None => None,
-    };
-    let sql = format!(
-        "SELECT {COLUMNS} FROM command c JOIN cases k ON k.id = c.\"case\" JOIN flow f ON f.id = c.flow
-         WHERE c.id < ?1 AND (?2 IS NULL OR c.state = ?2) AND (?3 IS NULL OR c.\"case\" = ?3) AND (?4 IS NULL OR f.source = ?4)
-           AND (?5 IS NULL OR c.client = ?5) AND (?6 IS NULL OR c.service IN (SELECT value FROM json_each(?6)))
-           AND k.confidentiality <= ?7
-         ORDER BY c.id DESC LIMIT ?8"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![
-        before,
-        filter.state.map(CommandState::index),
-        case,
-        source,
-        filter.client,
-        services,
-        filter.confidentiality,
-        filter.limit as i64,
-    ])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read(row, flows, seal)?.entry);
-    }
-    Ok(found)
-}
-
 /// The flow of a name, which the hub has registered.
 impl Flows {
     pub(super) fn named(&self, name: &FlowName) -> Result<Arc<flows::Flow>, StoreFault> {
@@ -452,7 +402,7 @@ impl Commands for Sqlite {
     async fn commands(&self, filter: &CommandFilter) -> Result<Vec<CommandEntry>, StoreFault> {
         let filter = filter.clone();
         self.read_aside(move |shared| {
-            shared.readers.read(|connection| list(connection, &shared.flows, shared.seal, &filter))
+            shared.readers.read(|connection| command_list::list(connection, &shared.flows, shared.seal, &filter))
         })
         .await
     }

@@ -4,6 +4,7 @@ mod alias;
 mod audit;
 mod case;
 mod command;
+mod command_list;
 mod desk;
 mod document;
 mod draft;

@@ -12,7 +12,7 @@ use super::wire;
 use crate::config::Intake;
 
 /// The settings have no such verb.
-const NO_VERB: Code = Code("E409");
+const NO_VERB: Code = Code("E414");
 
 /// Commands of a flow, out.
 pub struct RestSink {
