@@ -68,8 +68,8 @@ template = "supplement.xml"
 
 [commands.message.fields]
 a.0 = "payload/text"
-a.b = "payload/more"                               #! E400 | "payload/more" | own place
-text = "paylod/text"                               #! E400 | "paylod | payload
+a.b = "payload/more"                               #! E400 | payload/more | own place
+text = "paylod/text"                               #! E400 | paylod/text | payload
 
 [[test]]                                           #! E053 | [[test | expect_fields
 name = "expects nothing"
