@@ -235,7 +235,11 @@ async fn put_back(
             let asked = guichet_sdk::Outcome::Unknown { why: fault.clone(), heard: None };
             decide::after_looking(&leased.command, &able, Some(asked), at)
         }
-        _ => decide::after_sending(&leased.command, &able, unopened, at),
+        CommandState::Queued
+        | CommandState::Sending
+        | CommandState::Confirmed
+        | CommandState::Refused
+        | CommandState::Failed => decide::after_sending(&leased.command, &able, unopened, at),
     };
     settle(&store, &leased, settlement, at.now).await;
     Some(fault)

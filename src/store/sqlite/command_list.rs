@@ -25,10 +25,7 @@ pub(super) fn list(
     };
     let services = filter.services.as_ref().map(serde_json::to_string).transpose();
     let services = services.map_err(|error| StoreFault::Failed(error.to_string()))?;
-    let source = match &filter.source {
-        Some(name) => Some(flows.source_row(name).unwrap_or(-1)),
-        None => None,
-    };
+    let source = filter.source.as_ref().map(|name| flows.source_row(name).unwrap_or(-1));
     let case = match filter.case {
         Some(case) => Some(merge::into(connection, case)?.0),
         None => None,

@@ -50,7 +50,12 @@ pub(super) fn answered(
             let note = settlement.reason.clone();
             (StatusClaim { source_code: Some("refused".into()), note, ..refused }, String::new())
         }
-        _ => (claim(Phase::Received, now), settlement.reference.clone().unwrap_or_default()),
+        CommandState::Queued
+        | CommandState::Sending
+        | CommandState::Accepted
+        | CommandState::Confirmed
+        | CommandState::Unknown
+        | CommandState::Failed => (claim(Phase::Received, now), settlement.reference.clone().unwrap_or_default()),
     };
     if status.phase == Phase::Received && book.stands(at) == Some(Phase::Closed) {
         // refused first, sent again by an operator, and taken
