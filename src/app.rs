@@ -16,11 +16,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api, Catalogue};
-use crate::config::{Client, Environment, Project, Report, StoreConfig};
+use crate::config::{self, Client, Environment, Project, Report, StoreConfig};
 use crate::dispatch::{Dispatch, LaneConfig};
 use crate::flow::{Board, FlowControl, Flows, Route, chance, now, translator, watch};
+use crate::notify::Notifier;
 use crate::store::{Bounds, Sqlite, Store, StoreFault};
-use crate::telemetry::{Logs, Readings, Telemetry, TelemetryFault, observe};
+use crate::telemetry::{Logs, Readings, Telemetry, TelemetryFault, observe, observe_news};
 
 /// How often the store's readings are taken for the metrics.
 const READINGS_EVERY: Duration = Duration::from_secs(2);
@@ -113,11 +114,19 @@ impl Hub {
         Ok(lanes)
     }
 
+    /// The way of news out of this hub, at rest. A client of the command line is none of those who subscribe.
+    pub async fn news(&self) -> Result<Arc<Notifier>, StoreFault> {
+        let config::Hub { subscriptions, clients, .. } = &self.project.hub;
+        let change = self.store.vitals().await?.change;
+        Notifier::new(self.store.clone(), subscriptions.clone(), clients, now, change)
+    }
+
     /// The API over this hub, for these clients; nothing can be pushed to it yet.
     pub fn api(
         &self,
         clients: Vec<Client>,
         control: Arc<dyn FlowControl>,
+        news: Arc<Notifier>,
         metrics: Arc<dyn Fn() -> String + Send + Sync>,
     ) -> Api {
         let titles = self.project.sources.iter().map(|(name, source)| (name.clone(), source.title.clone()));
@@ -130,6 +139,7 @@ impl Hub {
             store: self.store.clone(),
             catalogue,
             board: self.board.clone(),
+            news,
             clients,
             bounds: self.project.hub.server.clone(),
             control,
@@ -156,8 +166,9 @@ impl Hub {
         let flows = Flows::start(self.routes().await?, self.store.clone(), self.board.clone()).await?;
         let flows = Arc::new(flows);
         let dispatch = Dispatch::start(self.lanes().await?, self.store.clone(), now(), stop.clone()).await?;
-        let beside = self.beside(&stop);
-        let api = self.api(self.project.hub.clients.clone(), flows.clone(), Arc::new(telemetry.scrape()));
+        let news = self.news().await?;
+        let beside = self.beside(&news, &stop);
+        let api = self.api(self.project.hub.clients.clone(), flows.clone(), news, Arc::new(telemetry.scrape()));
         let api = Api { receptions: flows.receptions(), ..api };
         ready(address);
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "the hub is ready");
@@ -183,11 +194,14 @@ impl Hub {
         Ok(served?)
     }
 
-    /// What runs beside the flows: the watch over freshness, the readings for the metrics, the retention of records.
-    fn beside(&self, stop: &CancellationToken) -> Vec<tokio::task::JoinHandle<()>> {
+    /// What runs beside the flows: the news, the watch over freshness, the readings for the metrics, the retention of
+    /// records.
+    fn beside(&self, news: &Arc<Notifier>, stop: &CancellationToken) -> Vec<tokio::task::JoinHandle<()>> {
         let readings = Arc::new(Readings::default());
         observe(&self.board, &readings);
+        observe_news(news);
         let mut tasks = vec![
+            tokio::spawn(news.clone().run(stop.clone())),
             tokio::spawn(watch(self.board.clone(), self.store.clone(), stop.clone())),
             tokio::spawn(read(self.store.clone(), readings, stop.clone())),
         ];

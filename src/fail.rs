@@ -4,12 +4,13 @@
 //! `GUICHET_FAIL=NAME:N` aborts the process, as a power cut would, when the point NAME is passed for the Nth time:
 //! `in-transaction` and `before-commit` (nothing of the unit may exist), `after-commit` (committed, nobody told),
 //! `before-ack` and `after-ack` (the source told or not); on the route of a command `after-lease`, `before-send` (marked,
-//! nothing left), `after-send` (answered, not written) and `after-settle`.
+//! nothing left), `after-send` (answered, not written) and `after-settle`; on the
+//! route of a delivery `before-post`, `after-post` (answered or not), `before-written` and `after-written`.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A named place of the route of a record or of a command.
+/// A named place of the route of a record, of a command or of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
     /// A unit of work is written, others of its group may follow.
@@ -22,6 +23,14 @@ pub enum Point {
     BeforeAck,
     /// The source knows.
     AfterAck,
+    /// A delivery is about to leave.
+    BeforePost,
+    /// It was answered, nobody has written it down.
+    AfterPost,
+    /// What was delivered is about to be written down.
+    BeforeWritten,
+    /// It is.
+    AfterWritten,
     /// Commands are in a hand, nothing is marked.
     AfterLease,
     /// A command is marked as being sent, nothing has left.
@@ -43,6 +52,10 @@ impl Point {
             Point::AfterLease => "after-lease",
             Point::BeforeSend => "before-send",
             Point::AfterSend => "after-send",
+            Point::BeforePost => "before-post",
+            Point::AfterPost => "after-post",
+            Point::BeforeWritten => "before-written",
+            Point::AfterWritten => "after-written",
             Point::AfterSettle => "after-settle",
         }
     }

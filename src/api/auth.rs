@@ -79,9 +79,7 @@ impl Caller {
 
     /// Whether a change is within its scope.
     pub fn sees_change(&self, case: &ChangedCase) -> bool {
-        self.sees_service(case.service.as_deref())
-            && case.confidentiality <= self.client.scopes.confidentiality
-            && case.audience <= self.client.scopes.audience
+        self.client.scopes.allow(case.service.as_deref(), case.confidentiality, case.audience)
     }
 }
 

@@ -25,6 +25,7 @@ const TAGS: &[(&str, &str)] = &[
     ("cases", "Where cases stand, and how they came there"),
     ("commands", "What is asked of the back offices, and what became of it"),
     ("changes", "What changed, as pages and as a stream"),
+    ("subscriptions", "Being told of changes: signed webhooks"),
     ("services", "The catalogue of public services"),
     ("sources", "How far the back offices can be relied upon now"),
     ("inbound", "For back offices that push their records"),
@@ -58,7 +59,13 @@ pub fn preamble() -> OpenApi {
 
 /// Completes the document: every response says what it is, and every operation may be refused with a problem.
 pub fn complete(mut api: OpenApi) -> OpenApi {
-    for operation in api.paths.paths.values_mut().flat_map(|item| [item.get.as_mut(), item.post.as_mut()]).flatten() {
+    for operation in api
+        .paths
+        .paths
+        .values_mut()
+        .flat_map(|item| [item.get.as_mut(), item.post.as_mut(), item.delete.as_mut()])
+        .flatten()
+    {
         let responses = &mut operation.responses.responses;
         for (status, response) in responses.iter_mut() {
             let RefOr::T(response) = response else { continue };

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::config::{Client, Server};
 use crate::flow::{Board, FlowControl, Reception};
 use crate::model::{FlowName, Service, Texts};
+use crate::notify::Notifier;
 use crate::store::Store;
 
 mod assemble;
@@ -39,6 +40,7 @@ mod services;
 mod sources;
 mod state;
 mod stream;
+mod subscriptions;
 mod timeline;
 mod wording;
 
@@ -56,6 +58,8 @@ pub struct Api {
     pub catalogue: Catalogue,
     /// The visible state of every flow.
     pub board: Arc<Board>,
+    /// How news leaves the hub.
+    pub news: Arc<Notifier>,
     /// Who may ask.
     pub clients: Vec<Client>,
     /// Bounds of the edge.
@@ -81,9 +85,8 @@ pub struct Catalogue {
     pub languages: Vec<String>,
 }
 
-/// The routes alone, without the HTTP edge: what the command line asks while no hub is running. `change` is the highest
-/// change committed so far.
-pub fn routes(api: Api, change: i64) -> axum::Router {
+/// The routes alone, without the HTTP edge: what the command line asks while no hub is running.
+pub fn routes(api: Api) -> axum::Router {
     let explained = |response| async { edge::explained(response, "command-line") };
-    router::router(Arc::new(state::Desk::new(api, change))).layer(axum::middleware::map_response(explained))
+    router::router(Arc::new(state::Desk::new(api))).layer(axum::middleware::map_response(explained))
 }

@@ -59,6 +59,8 @@ kinds! {
     QuarantineNotFound = 404 "quarantine_not_found" "there is no such record in quarantine",
     /// No such command in scope.
     CommandNotFound = 404 "command_not_found" "there is no such command",
+    /// No such subscription of this client.
+    SubscriptionNotFound = 404 "subscription_not_found" "there is no such subscription",
     /// No such route.
     RouteNotFound = 404 "route_not_found" "there is no such resource",
     /// The resource does not know this method.
@@ -71,6 +73,8 @@ kinds! {
     IdempotencyKeyInUse = 409 "idempotency_key_in_use" "the key is in use",
     /// The command is under way or decided already.
     CommandDecided = 409 "command_decided" "the command is not open to that",
+    /// As many subscriptions as there may be.
+    SubscriptionsFull = 409 "subscriptions_full" "there are as many subscriptions as there may be",
     /// The body is too large.
     BodyTooLarge = 413 "body_too_large" "the body is too large",
     /// The request target is too long.
@@ -87,6 +91,8 @@ kinds! {
     CommandNotAccepted = 422 "command_not_accepted" "the service does not take this",
     /// The payload does not fit the schema of the service.
     PayloadInvalid = 422 "payload_invalid" "the payload is not what is asked for",
+    /// The address of a receiver is not one the hub may send to.
+    ReceiverRefused = 422 "receiver_refused" "the receiver cannot be told",
     /// More requests than the client may make.
     RateExceeded = 429 "rate_exceeded" "too many requests",
     /// Too many headers.

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::state::Desk;
 use super::{
     case, cases, changes, commands, document, explain, health, inbound, metrics, ops, search, services, sources,
-    stream, timeline,
+    stream, subscriptions, timeline,
 };
 
 /// Who may use a route.
@@ -68,6 +68,15 @@ table! {
     FrontOffice "/v1/changes/stream"                        stream::listen,
     Pusher      "/v1/inbound/{source}/{flow}"              inbound::push,
     Pusher      "/v1/inbound/{source}/{flow}"              inbound::describe,
+    FrontOffice "/v1/subscriptions"                         subscriptions::list,
+    FrontOffice "/v1/subscriptions"                         subscriptions::add,
+    FrontOffice "/v1/subscriptions/{id}"                    subscriptions::show,
+    FrontOffice "/v1/subscriptions/{id}"                    subscriptions::remove,
+    FrontOffice "/v1/subscriptions/{id}/verify"             subscriptions::verify,
+    FrontOffice "/v1/subscriptions/{id}/rotate"             subscriptions::rotate,
+    FrontOffice "/v1/subscriptions/{id}/replay"             subscriptions::replay,
+    FrontOffice "/v1/subscriptions/{id}/test"               subscriptions::test,
+    FrontOffice "/v1/subscriptions/{id}/deliveries"         subscriptions::deliveries::list,
     Ops         "/ops/v1/flows"                             ops::flows::list,
     Ops         "/ops/v1/flows/{source}/{flow}/pause"       ops::flows::pause,
     Ops         "/ops/v1/flows/{source}/{flow}/resume"      ops::flows::resume,

@@ -13,7 +13,6 @@ use super::sources::SourcesView;
 use super::wording::Phrases;
 use crate::config::Server;
 use crate::model::Seal;
-use crate::notify::Feed;
 
 /// How long a view of the sources stands while the board does not change, microseconds: freshness also moves by itself.
 const VIEW_AGE: i64 = 1_000_000;
@@ -30,8 +29,6 @@ pub struct Desk {
     pub phrases: Phrases,
     /// Digest of the catalogue: another one makes other answers.
     pub edition: Digest,
-    /// The tail of the change feed.
-    pub feed: Feed,
     /// Keys of requests being answered.
     pub in_hand: InHand,
     /// Free places for event streams.
@@ -42,8 +39,8 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Prepares everything; `change` is the highest change committed so far.
-    pub fn new(api: Api, change: i64) -> Self {
+    /// Prepares everything.
+    pub fn new(api: Api) -> Self {
         let phrases = Phrases::new(&api.catalogue.services, &api.catalogue.languages);
         let written = serde_json::to_vec(&api.catalogue.services).unwrap_or_default();
         let callers = api.clients.iter().map(|client| Arc::new(Caller::new(client.clone(), api.bounds.rate)));
@@ -52,7 +49,6 @@ impl Desk {
             callers: callers.collect(),
             edition: Digest::of(&[&written, phrases.languages().join(",").as_bytes()]),
             phrases,
-            feed: Feed::new(change),
             in_hand: InHand::default(),
             streams: Arc::new(Semaphore::new(api.bounds.streams)),
             draining: watch::Sender::new(false),

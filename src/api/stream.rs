@@ -49,7 +49,7 @@ pub async fn listen(
 ) -> Result<Response, Problem> {
     let full = || Problem::new(Kind::Busy, "every event stream of this hub is taken").retry_after(15);
     let permit = desk.streams.clone().try_acquire_owned().map_err(|_| full())?;
-    let top = desk.feed.watch();
+    let top = desk.api.news.feed.watch();
     let after = match resume(&headers)?.or(asked.after.as_deref()) {
         Some(after) => place(&desk, &caller, after)?,
         None => *top.borrow(),
@@ -134,7 +134,7 @@ impl Listener {
     /// The next batch; an inner `None` when nothing of it is within the scope. Ends the stream when the store fails:
     /// the client comes back with the last id it saw.
     async fn events(&mut self) -> Option<Option<Bytes>> {
-        let events = match self.desk.feed.after(self.at, &*self.desk.api.store).await {
+        let events = match self.desk.api.news.feed.after(self.at, &*self.desk.api.store).await {
             Ok(events) => events,
             Err(fault) => {
                 tracing::warn!(%fault, "an event stream ends: the feed could not be read");

@@ -71,9 +71,8 @@ impl LineArgs {
             push: vec![],
         };
         let operator = Client { name: "command line".into(), key: Sha256::digest(&key).into(), scopes };
-        let change = hub.store.vitals().await?.change;
-        let api = hub.api(vec![operator], Arc::new(flows), Arc::new(String::new));
-        Ok(Line::Local { routes: api::routes(api, change), key: Secret::new(&key) })
+        let api = hub.api(vec![operator], Arc::new(flows), hub.news().await?, Arc::new(String::new));
+        Ok(Line::Local { routes: api::routes(api), key: Secret::new(&key) })
     }
 }
 

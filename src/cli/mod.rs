@@ -2,6 +2,7 @@
 //! quarantined (`run`).
 
 mod cases;
+mod changes;
 mod check;
 mod commands;
 mod completions;
@@ -15,6 +16,7 @@ mod run;
 mod schema;
 mod screen;
 mod serve;
+mod subscriptions;
 mod test;
 
 use std::process::ExitCode;
@@ -59,6 +61,11 @@ enum Verb {
     /// See, settle or send again what was asked of back offices
     #[command(subcommand)]
     Commands(commands::Commands),
+    /// Show the change feed
+    Changes(changes::Changes),
+    /// See, test or replay what is told to subscriptions
+    #[command(subcommand)]
+    Subscriptions(subscriptions::Subscriptions),
     /// Print the page of an error code, or why a case has its status
     Explain(explain::Explain),
     /// Print the JSON Schema of a configuration file, for editors
@@ -96,6 +103,8 @@ fn run(verb: Verb, screen: Screen) -> Result<(), Failure> {
         Verb::Cases(cases) => block_on(cases.run(screen)),
         Verb::Quarantine(quarantine) => block_on(quarantine.run(screen)),
         Verb::Commands(commands) => block_on(commands.run(screen)),
+        Verb::Changes(changes) => block_on(changes.run(screen)),
+        Verb::Subscriptions(subscriptions) => block_on(subscriptions.run(screen)),
         Verb::Explain(explain) => block_on(explain.run(screen)),
         Verb::Schema(schema) => schema.run(screen),
         Verb::Completions(completions) => completions.run(),

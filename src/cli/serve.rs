@@ -25,8 +25,19 @@ pub struct Serve {
     listen: Option<SocketAddr>,
 }
 
+/// Connections are files: takes as many as the system lets this process have. Ten thousand listeners need more than the
+/// usual thousand.
+fn open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::debug!(%error, "the limit of open files could not be raised");
+    }
+}
+
 impl Serve {
     pub async fn run(self, screen: Screen) -> Result<(), Failure> {
+        open_files();
         let mut hub = self.hub.open(screen)?;
         if let Some(listen) = self.listen {
             hub.project.hub.server.listen = listen;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use guichet_sdk::{Digest, Plan};
+use guichet_sdk::{Digest, Plan, Secret};
 
+use super::allowed::Allowed;
 use crate::ledger::Contract;
 use crate::mapping::Mapping;
 use crate::model::{Audience, FlowName, Order, Service, Texts, Verb};
@@ -39,6 +40,29 @@ pub struct Hub {
     pub clients: Vec<Client>,
     /// Languages of wording, most wanted first.
     pub languages: Vec<String>,
+    /// Subscriptions to the change feed.
+    pub subscriptions: SubscriptionsConfig,
+}
+
+/// Subscriptions to the change feed.
+#[derive(Debug, Clone)]
+pub struct SubscriptionsConfig {
+    /// Public address of the hub, without a slash at its end; empty = events refer to it by path.
+    pub public_url: String,
+    /// Key their secrets are derived from; `None` = the one of the store.
+    pub key: Option<Secret>,
+    /// Receivers on private networks.
+    pub allow: Vec<Allowed>,
+    /// Deliveries to one receiver at once.
+    pub concurrency: usize,
+    /// Longest wait for an answer.
+    pub timeout: Duration,
+    /// Waits after the first, second, … failure; the last one repeats.
+    pub retries: Vec<Duration>,
+    /// How long a delivery is tried.
+    pub budget: Duration,
+    /// Subscriptions there may be.
+    pub most: usize,
 }
 
 /// Bounds of the HTTP edge.
@@ -149,6 +173,19 @@ impl FlowPattern {
     /// Whether it means this flow.
     pub fn matches(&self, name: &FlowName) -> bool {
         *self.source == *name.source && self.flow.as_ref().is_none_or(|flow| **flow == *name.flow)
+    }
+}
+
+impl Scopes {
+    /// Whether what is about a case of this service and confidentiality, for this audience, is within them. What has no
+    /// service is only for those who may see every service.
+    pub fn allow(&self, service: Option<&str>, confidentiality: u8, audience: Audience) -> bool {
+        let Scopes { services, confidentiality: highest, audience: widest, ops: _ } = self;
+        let of_service = match services {
+            Some(allowed) => service.is_some_and(|service| allowed.iter().any(|code| code == service)),
+            None => true,
+        };
+        of_service && confidentiality <= *highest && audience <= *widest
     }
 }
 

@@ -11,6 +11,7 @@ use super::checked::{Client, FlowConfig, FlowPattern, Hub, Scopes, Server, Store
 use super::checker::Checker;
 use super::codes;
 use super::secret::Secrets;
+use super::subscriptions;
 use super::written::{ClientTable, HubFile, LogFormat, ServerTable, StoreTable, TelemetryTable};
 use crate::model::Audience;
 
@@ -26,7 +27,9 @@ pub fn check(file: &HubFile, secrets: &Secrets<'_>, to: &mut Checker<'_>) -> Opt
     if file.wording.languages.is_empty() {
         to.error(&["wording", "languages"], codes::UNUSABLE, "no language is named", "write `languages = [\"en\"]`");
     }
-    Some(Hub { server: server?, store: store?, telemetry, clients, languages: file.wording.languages.clone() })
+    let subscriptions = subscriptions::check(&file.subscriptions, secrets, to);
+    let languages = file.wording.languages.clone();
+    Some(Hub { server: server?, store: store?, telemetry, clients, languages, subscriptions })
 }
 
 fn server(table: &ServerTable, to: &mut Checker<'_>) -> Option<Server> {

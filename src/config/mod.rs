@@ -3,6 +3,7 @@
 //! Two kinds of types: as written (serde, unknown keys refused) and checked ([`Project`]). Checking never touches the
 //! world beyond the project's own files and the existence of secrets.
 
+mod allowed;
 mod checked;
 mod checker;
 mod codes;
@@ -20,11 +21,13 @@ pub mod schema;
 mod secret;
 mod service;
 mod source;
+mod subscriptions;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 mod written;
 
+pub use allowed::Allowed;
 pub use checked::*;
 pub use environment::Environment;
 pub use project::{check, load};

@@ -4,6 +4,7 @@
 
 mod logs;
 mod metrics;
+mod news;
 mod otlp;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::config::TelemetryConfig;
 
 pub use logs::Logs;
 pub use metrics::{Readings, observe};
+pub use news::observe_news;
 
 /// How often metrics are pushed where an OTLP endpoint is configured.
 const PUSH_EVERY: Duration = Duration::from_secs(15);

@@ -23,15 +23,7 @@ impl Hub {
 
     /// The same, with variables in its environment.
     pub fn start_with(project: &Project, environment: &[(&str, &str)]) -> Hub {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let listen = format!("127.0.0.1:{port}");
-        let log = std::fs::File::create(project.path("serve.log")).unwrap();
-        let mut command = project.guichet(&["serve", "--listen", &listen]);
-        command.envs(environment.iter().copied());
-        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
-        let hub = Hub { child, base: format!("http://{listen}"), client };
+        let hub = Hub::spawn(project, environment);
         let deadline = Instant::now() + Duration::from_secs(30);
         while !hub.client.get(format!("{}/readyz", hub.base)).send().is_ok_and(|answer| answer.status() == 200) {
             let log = || std::fs::read_to_string(project.path("serve.log")).unwrap_or_default();
@@ -63,6 +55,43 @@ impl Hub {
             assert!(Instant::now() < deadline, "waited 60 s for {what}");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Starts a hub that dies at a failpoint (`NAME:N`), and waits for nothing.
+    pub fn start_to_die(project: &Project, fail: &str) -> Hub {
+        Hub::spawn(project, &[("GUICHET_FAIL", fail)])
+    }
+
+    /// Whether it ends by itself within a time.
+    pub fn dies_within(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline {
+            if self.child.try_wait().unwrap().is_some() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    fn spawn(project: &Project, environment: &[(&str, &str)]) -> Hub {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let listen = format!("127.0.0.1:{port}");
+        let log = std::fs::File::create(project.path("serve.log")).unwrap();
+        let mut command = project.guichet(&["serve", "--listen", &listen]);
+        command.envs(environment.iter().copied());
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+        Hub { child, base: format!("http://{listen}"), client }
+    }
+
+    /// Any request with any key: status and JSON.
+    pub fn ask(&self, method: &str, path: &str, key: &str, body: &Value) -> (u16, Value) {
+        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.base)).bearer_auth(key);
+        let request = if body.is_null() { request } else { request.json(body) };
+        let answer = request.send().unwrap();
+        (answer.status().as_u16(), answer.json().unwrap_or(Value::Null))
     }
 
     /// GET with the test key: status and JSON.

@@ -72,7 +72,10 @@ impl Project {
     pub fn guichet(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_guichet"));
         command.args(words).arg("--project").arg(self.folder.path()).env("NO_COLOR", "1");
-        if matches!(words.first(), Some(&("serve" | "run" | "cases" | "commands" | "quarantine"))) {
+        if matches!(
+            words.first(),
+            Some(&("serve" | "run" | "cases" | "commands" | "quarantine" | "changes" | "subscriptions"))
+        ) {
             command.arg("--store").arg(self.store());
         }
         command
@@ -97,7 +100,8 @@ pub fn client(name: &str, key: &str, scopes: &str) -> String {
     format!("[clients.{name}]\nkey_sha256 = \"{}\"\n{scopes}\n", sha256(key))
 }
 
-fn sha256(text: &str) -> String {
+/// SHA-256 in hexadecimal.
+pub fn sha256(text: &str) -> String {
     use sha2::Digest as _;
     sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, Option<&[&str]>)] = &[
     ("dispatch", Some(&["store", "mapping", "model", "fail"])),
     // the board of flows is where their state is read; clients and bounds come from the configuration
     ("api", Some(&["config", "flow", "notify", "store", "ledger", "mapping", "model"])),
-    ("telemetry", Some(&["config", "flow", "store", "ledger", "model"])),
+    ("telemetry", Some(&["config", "flow", "notify", "store", "ledger", "model"])),
     // departments that drop files, and an account of what arrives: it watches the hub as an operator would
     ("demo", Some(&["config", "flow", "store", "ledger", "mapping", "model"])),
     ("app", None),

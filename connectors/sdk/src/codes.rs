@@ -209,6 +209,10 @@ pages! {
     "E412"
     "E413"
     "E414"
+    "E430"
+    "E431"
+    "E432"
+    "E433"
 }
 
 /// The page of a code; `None` for a code that does not exist.

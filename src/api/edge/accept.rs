@@ -31,11 +31,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `shutdown` resolves, then drains.
 pub async fn serve(listener: TcpListener, api: Api, shutdown: impl Future<Output = ()>) -> Result<(), StoreFault> {
-    let change = api.store.vitals().await?.change;
-    let desk = Arc::new(Desk::new(api, change));
+    let desk = Arc::new(Desk::new(api));
     let follower = tokio::spawn({
         let desk = desk.clone();
-        async move { desk.feed.follow(&*desk.api.store).await }
+        async move { desk.api.news.feed.follow(&*desk.api.store).await }
     });
     let bounds = Arc::new(desk.bounds().clone());
     let stack = layered(router(desk.clone()), &bounds);

@@ -22,10 +22,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{Api, Catalogue, serve};
-use crate::config::{Client, Scopes, Server};
+use crate::config::{Allowed, Client, Scopes, Server, SubscriptionsConfig};
 use crate::flow::{Board, ControlFault, FlowControl, Retried};
 use crate::ledger::Contract;
 use crate::model::{Audience, CaseRow, CaseUpdate, Facts, FlowName, Phase, Service, StatusClaim, Texts, Wording};
+use crate::notify::Notifier;
 use crate::store::{Bounds, QuarantineRow, Sqlite, Store, StoreFault};
 
 /// 2023-11-14T22:13:20Z, the time at which every test takes place.
@@ -60,6 +61,22 @@ pub fn bounds() -> Server {
         drain: Duration::from_secs(5),
         rate: 0,
     }
+}
+
+/// Webhooks to receivers on this host.
+pub fn news(store: Arc<Sqlite>, clients: &[Client]) -> Arc<Notifier> {
+    let second = Duration::from_secs(1);
+    let config = SubscriptionsConfig {
+        public_url: "https://hub.example".into(),
+        key: None,
+        allow: vec![Allowed::parse("127.0.0.0/8").unwrap()],
+        concurrency: 4,
+        timeout: 10 * second,
+        retries: vec![second / 20],
+        budget: 3_600 * second,
+        most: 3,
+    };
+    Notifier::new(store, config, clients, || NOW, 0).unwrap()
 }
 
 fn client(name: &str, scopes: Scopes) -> Client {
@@ -137,6 +154,7 @@ impl Hub {
             store: store.clone(),
             catalogue: catalogue(),
             board: board.clone(),
+            news: news(store.clone(), &clients()),
             clients: clients(),
             bounds,
             control: Arc::new(Control(Arc::clone(&asked))),

@@ -12,6 +12,7 @@ fn asked() -> Vec<(Access, String, String)> {
         let (_, paths, _) = (route.entry)();
         let path = route.path.replace("{case}", "7K3M-9QXD-4").replace("{row}", "1");
         let path = path.replace("{command}", "0195f0c4-0000-7000-8000-000000000000");
+        let path = path.replace("{id}", "0192f0c1-0000-7000-8000-000000000001");
         let path = path.replace("{code}", "permit").replace("{source}", "planning").replace("{flow}", "cases");
         let value = serde_json::to_value(&paths).unwrap();
         let item = value.get(route.path).unwrap_or_else(|| panic!("{} is documented under another path", route.path));

@@ -22,6 +22,8 @@ pub struct HubFile {
     pub telemetry: TelemetryTable,
     /// What people read.
     pub wording: WordingTable,
+    /// Subscriptions to the change feed.
+    pub subscriptions: SubscriptionsTable,
     /// What every flow does where its own file does not say otherwise.
     pub flows: FlowDefaults,
     /// Clients of the API, by name.
@@ -137,6 +139,28 @@ pub enum LogFormat {
 pub struct WordingTable {
     /// Languages (BCP 47), the most wanted first.
     pub languages: Vec<String>,
+}
+
+/// Subscriptions to the change feed: webhooks.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubscriptionsTable {
+    /// Public address of this hub, for links in events; without it they hold only the path.
+    pub public_url: Option<String>,
+    /// Where the key is kept from which the secrets of subscriptions are derived; without it, the store has one.
+    pub key: Option<SecretRef>,
+    /// Receivers on private networks: host names, addresses, networks. Only these may be told without TLS.
+    pub allow: Vec<String>,
+    /// Deliveries to one receiver at once.
+    pub concurrency: usize,
+    /// Longest wait for an answer.
+    pub timeout: Period,
+    /// Waits after the first, second, … failure of a delivery; the last one repeats.
+    pub retries: Vec<Period>,
+    /// How long a delivery is tried before it is given up.
+    pub budget: Period,
+    /// Subscriptions there may be.
+    pub most: usize,
 }
 
 /// What every flow does where its own file does not say otherwise.
