@@ -184,9 +184,11 @@ impl Hub {
         };
         let stopped = stop.clone();
         let (served, (), ()) = tokio::join!(api::serve(listener, api, stopped.cancelled_owned()), draining, stopping);
+        let deadline = tokio::time::Instant::now() + server.drain;
         dispatch.stopped(server.drain).await;
         for task in beside {
-            let _ = task.await;
+            // A delivery under way may wait longer for its answer than the hub has time: it is made again.
+            let _ = tokio::time::timeout_at(deadline, task).await;
         }
         self.store.close().await;
         tracing::info!("the hub has stopped");

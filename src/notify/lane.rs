@@ -333,6 +333,10 @@ impl Lane {
         if let Some(first_at) = item.standing.first_at {
             self.failing.remove(&(first_at, seq));
         }
+        if self.items.is_empty() {
+            // Nothing is left that could find out whether the receiver is back: the next change does.
+            self.rest = None;
+        }
         let key = Key::of(&item.event);
         let Some(queue) = self.queues.get_mut(&key) else { return };
         queue.remove(&seq);

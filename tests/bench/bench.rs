@@ -5,6 +5,7 @@
 mod ceiling;
 mod data;
 mod http;
+mod idle;
 mod ingest;
 mod latency;
 mod project;
@@ -12,6 +13,7 @@ mod pull;
 mod reading;
 mod soap_pull;
 mod store;
+mod webhooks;
 
 /// Every bench: its name, what its ratio should reach, and its code.
 const BENCHES: &[(&str, &str, fn())] = &[
@@ -28,6 +30,8 @@ const BENCHES: &[(&str, &str, fn())] = &[
     ("store", "≥ 0.6 of the same rows inserted bare", store::bench),
     ("store-growth", "last tenth ≥ 0.55 of the first", store::growth),
     ("soap-pull", "≥ 0.8, stretch 0.95", soap_pull::bench),
+    ("webhooks", "≥ 0.5 of a bare reqwest POST loop, stretch 0.8", webhooks::bench),
+    ("sse-idle", "≤ 32 KiB per listener, stretch 12", idle::bench),
     ("latency", "p99 ≤ 50 ms beyond the poll, stretch 10", latency::bench),
 ];
 
@@ -37,6 +41,11 @@ fn main() {
         && word == "serve-ceiling"
     {
         return reading::serve_ceiling(port.parse().unwrap());
+    }
+    if let [word, port, changes] = words.as_slice()
+        && word == "post-ceiling"
+    {
+        return webhooks::ceiling(port.parse().unwrap(), changes.parse().unwrap());
     }
     if words.iter().any(|word| word == "list") {
         return BENCHES.iter().for_each(|(name, goal, _)| println!("{name:16} goal {goal}"));

@@ -137,6 +137,13 @@ pub const KEY: &str = "bench-key-of-a-throwaway-project";
 /// A hub that is stopped when dropped.
 pub struct Served(Child);
 
+impl Served {
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         let _ = self.0.kill();

@@ -344,11 +344,14 @@ pub struct TestAnswer {
 #[utoipa::path(post, path = "/v1/subscriptions/{id}/test", operation_id = "test_subscription", tag = "subscriptions",
     params(("id" = String, Path)), responses((status = 200, body = TestAnswer)))]
 pub async fn test(State(desk): State<Arc<Desk>>, named: Named) -> Result<Response, Problem> {
-    let trouble = match desk.api.news.test(&named.subscription).await {
-        Outcome::Accepted => None,
-        Outcome::Gone => Some("the receiver answered 410".to_owned()),
-        Outcome::Withheld => Some("nothing was sent".to_owned()),
-        Outcome::Failed { trouble, .. } => Some(trouble),
+    // The answer to this request has its own bound: better to say that there was none than to run into it.
+    let patience = desk.bounds().handler_timeout * 2 / 3;
+    let trouble = match tokio::time::timeout(patience, desk.api.news.test(&named.subscription)).await {
+        Ok(Outcome::Accepted) => None,
+        Ok(Outcome::Gone) => Some("the receiver answered 410".to_owned()),
+        Ok(Outcome::Withheld) => Some("nothing was sent".to_owned()),
+        Ok(Outcome::Failed { trouble, .. }) => Some(trouble),
+        Err(_) => Some(format!("the receiver did not answer within {} s", patience.as_secs_f64())),
     };
     answer(&TestAnswer { accepted: trouble.is_none(), trouble })
 }

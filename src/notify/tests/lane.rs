@@ -248,6 +248,18 @@ fn what_is_withheld_is_done() {
 }
 
 #[test]
+fn a_lane_that_lost_everything_it_waited_for_reads_on() {
+    let mut world = World::new(4, 4);
+    world.run(MINUTE, |_, _| failed());
+    assert!(world.lane.resting().is_some());
+    // every one of them became confidential meanwhile
+    world.run(2 * HOUR, |seq, _| if seq <= 4 { Outcome::Withheld } else { Outcome::Accepted });
+    world.feed = 10;
+    world.run(3 * HOUR, |_, _| Outcome::Accepted);
+    assert_eq!(world.received.len(), 10);
+}
+
+#[test]
 fn a_lane_goes_on_after_any_crash_without_a_loss() {
     for crash in 1..60 {
         let mut world = World::new(120, 5);
