@@ -180,7 +180,7 @@ impl Scopes {
     /// Whether what is about a case of this service and confidentiality, for this audience, is within them. What has no
     /// service is only for those who may see every service.
     pub fn allow(&self, service: Option<&str>, confidentiality: u8, audience: Audience) -> bool {
-        let Scopes { services, confidentiality: highest, audience: widest, ops: _, push: _ } = self;
+        let Scopes { services, confidentiality: highest, audience: widest, ops: _, push: _, commands: _ } = self;
         let of_service = match services {
             Some(allowed) => service.is_some_and(|service| allowed.iter().any(|code| code == service)),
             None => true,

@@ -112,7 +112,7 @@ pub fn ceiling(port: u16, changes: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let post = async |client: &reqwest::Client, endpoint: u64| {
+        let post = async move |client: &reqwest::Client, endpoint: u64| {
             let request = client
                 .post(format!("http://127.0.0.1:{port}/{endpoint}"))
                 .header("content-type", "application/cloudevents+json; charset=utf-8")
