@@ -36,7 +36,7 @@ struct Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Soon {
     Not,
-    Soon,
+    Near,
     Urgent,
     Past,
 }
@@ -82,7 +82,7 @@ impl Certificates {
         match Duration::try_from(expires.duration_since(now)) {
             Err(_) => Soon::Past,
             Ok(left) if left < URGENT.min(self.warn_before) => Soon::Urgent,
-            Ok(left) if left < self.warn_before => Soon::Soon,
+            Ok(left) if left < self.warn_before => Soon::Near,
             Ok(_) => Soon::Not,
         }
     }
@@ -119,7 +119,7 @@ fn issue(whose: CertificateOf, expires: Timestamp, soon: Soon, now: Timestamp) -
     let days = expires.duration_since(now).as_hours() / 24;
     let issue = match soon {
         Soon::Not => return None,
-        Soon::Soon => Issue::warning(code, format!("{whose} expires in {days} days, at {expires}")),
+        Soon::Near => Issue::warning(code, format!("{whose} expires in {days} days, at {expires}")),
         Soon::Urgent => Issue::error(code, format!("{whose} expires in {days} days, at {expires}: this is urgent")),
         Soon::Past => Issue::error(code, format!("{whose} expired at {expires}")),
     };
