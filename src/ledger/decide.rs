@@ -53,9 +53,20 @@ fn restate(history: &[Entry], new: &Candidate) -> Decision {
     }
     let after = history.iter().filter(|e| e.rank.major == new.rank.major).map(|e| e.rank.minor).max();
     let update = CaseUpdate { status: None, event: None, ..new.update.clone() };
-    let Ok(json) = serde_json::to_vec(&update) else { return Decision::Duplicate { confirmed: None } };
+    let json = match serde_json::to_vec(&update) {
+        Ok(json) => json,
+        Err(error) => return unwritable(&error),
+    };
     let rank = Rank { minor: after.unwrap_or_default().saturating_add(1), ..new.rank };
     Decision::Restate(Box::new(Candidate { update, json: json.into(), key, content: new.content, rank }))
+}
+
+/// Held, not dropped: what cannot be kept was not told before either.
+fn unwritable(error: &serde_json::Error) -> Decision {
+    Decision::Conflict(Box::new(
+        Issue::error(Code("E220"), format!("the new facts of a known event cannot be kept: {error}"))
+            .hint("this is a fault of the hub: keep the record, report it, then retry"),
+    ))
 }
 
 fn conflict(old: &Entry, new: &Candidate) -> Decision {
