@@ -2,6 +2,7 @@
 //! be done the test fails in CI, and is skipped with a notice elsewhere.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod rabbitmq;
 mod redmine;
 mod senders;
 mod soap;
