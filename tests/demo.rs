@@ -5,6 +5,10 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
+use guichet_testkit::broker::broker;
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+
 fn guichet(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_guichet"));
     command.args(arguments).env_clear().env("TMPDIR", std::env::temp_dir());
@@ -93,6 +97,54 @@ fn i6_a_system_that_is_down_is_told_and_so_is_its_return() {
     assert_eq!(fresh["cases"][0]["sources"][0]["freshness"], "fresh", "{fresh}");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn with_a_broker_social_aid_publishes_and_the_queue_goes_with_the_visit() {
+    let Some(broker) = broker() else { return };
+    let answer = |arguments: &[&str]| -> serde_json::Value {
+        let arguments = [&["demo", "--listen", "127.0.0.1:0", "--json"], arguments].concat();
+        serde_json::from_slice(&run(&arguments).stdout).unwrap()
+    };
+    let url = broker.url();
+    let (files, published) = (answer(&["--once"]), answer(&["--once", "--amqp", &url]));
+    assert_eq!(published["counts"], files["counts"], "the same records, whichever way they come");
+
+    let mut child = guichet(&["demo", "--listen", "127.0.0.1:0", "--for", "12s", "--amqp", &url]);
+    let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
+    let (mut queue, mut live) = (None, false);
+    for line in BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap) {
+        if let Some((_, name)) = line.split_once("social aid publishes to the queue `") {
+            let name = name.split('`').next().unwrap().to_owned();
+            assert!(exists(&url, &name), "{name}");
+            queue = Some(name);
+        }
+        // a line of city life: the time, the source, what became of its records
+        live |= line.contains(":") && line.contains("  aid       ") && line.contains("applied");
+    }
+    assert!(child.wait().unwrap().success());
+    assert!(live, "no entry was published while the city lived");
+    assert!(!exists(&url, &queue.expect("nobody was told of the queue")), "the queue was left behind");
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_told_without_its_password() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = guichet(&["demo", "--once", "--amqp", &format!("amqp://me:secret@{closed}")]).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    assert!(error.contains("E387") && error.contains(&closed.to_string()) && !error.contains("secret"), "{error}");
+}
+
+/// Whether the broker has a queue.
+fn exists(url: &str, queue: &str) -> bool {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let connection = lapin::Connection::connect(url, lapin::ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(queue.into(), passive, FieldTable::default()).await.is_ok()
+    })
 }
 
 /// What the front office is told of the cases of the streets department.

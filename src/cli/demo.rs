@@ -1,5 +1,5 @@
 //! `guichet demo`: the sample city. Unpacks its project, starts the hub as `serve` does, and lets simulated departments
-//! drop files and answer requests until the visitor leaves.
+//! drop files, answer requests and publish until the visitor leaves.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use crate::app::{self, AppFault, Hub, interrupted};
 use crate::demo::departments::Departments;
 use crate::demo::journal::Applications;
 use crate::demo::office::Office;
+use crate::demo::post::{Address, Outbox, Post};
 use crate::demo::visit::{Visit, VisitFault, civil_now, sum};
 use crate::demo::{city, welcome};
 use crate::flow::Board;
@@ -29,6 +30,7 @@ use crate::store::Store;
   guichet demo
   guichet demo --listen 127.0.0.1:9000 --data /tmp/city      keeps the city; the same command goes on with it
   guichet demo --once                                        reads the history, checks the counts, ends
+  guichet demo --amqp amqp://guest:guest@localhost           social aid publishes to RabbitMQ instead of dropping files
 
 Ctrl-C ends it; without `--data` nothing is left behind.")]
 pub struct Demo {
@@ -44,6 +46,10 @@ pub struct Demo {
     /// End after so much city life, once its counts balance: `20s`
     #[arg(long = "for", value_name = "DURATION", value_parser = period)]
     during: Option<Period>,
+    /// Let social aid publish to a queue of its own at this broker: `amqp://USER:PASSWORD@HOST:PORT/VHOST`. The queue
+    /// goes when the visit ends
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    amqp: Option<Address>,
 }
 
 fn period(text: &str) -> Result<Period, String> {
@@ -53,15 +59,28 @@ fn period(text: &str) -> Result<Period, String> {
 impl Demo {
     pub async fn run(self, screen: Screen) -> Result<(), Failure> {
         let place = Place::of(self.data.as_deref()).map_err(|error| no_place(&error))?;
-        let root = place.path().to_owned();
-        city::unpack(&root).map_err(|error| no_place(&error))?;
-        let applications = Arc::<Applications>::default();
-        let departments = Departments::open(&root, applications.clone(), civil_now());
+        city::unpack(place.path()).map_err(|error| no_place(&error))?;
+        let Some(address) = &self.amqp else { return self.city(place.path(), None, screen).await };
+        let post = Post::open(address).await.map_err(|error| no_broker(address, &error))?;
+        let connected = city::publish(place.path(), address, &post.queue).map_err(|error| no_place(&error));
+        let ended = match connected {
+            Ok(()) => self.city(place.path(), Some(&post), screen).await,
+            Err(failure) => Err(failure),
+        };
+        post.close().await;
+        ended
+    }
+
+    /// The hub and its visitor, from the opening to the end.
+    async fn city(&self, root: &Path, post: Option<&Post>, screen: Screen) -> Result<(), Failure> {
+        let aid = post.map(|_| Outbox::default());
+        let applications = Arc::new(Applications { aid, ..Applications::default() });
+        let departments = Departments::open(root, applications.clone(), civil_now());
         let departments = departments.map_err(|error| no_place(&error))?;
-        let office = Office::open(applications).await;
+        let office = Office::open(applications.clone()).await;
         let office = office.map_err(|error| AppFault::Listen("127.0.0.1:0".to_owned(), error))?;
-        city::connect(&root, office.address).map_err(|error| no_place(&error))?;
-        let (project, report) = app::check(&root);
+        city::connect(root, office.address).map_err(|error| no_place(&error))?;
+        let (project, report) = app::check(root);
         let mut project = project.ok_or(Failure::Project(report))?;
         project.hub.server.listen = self.listen;
         let hub = Hub::open(project, None)?;
@@ -75,7 +94,10 @@ impl Demo {
         let visiting = async {
             // No address: the hub did not start, and says why itself.
             let visited = match told.await {
-                Ok(address) => self.visit(address, departments, store, board, screen).await,
+                Ok(address) => tokio::select! {
+                    visited = self.visit(address, departments, store, board, screen) => visited,
+                    failure = self.publishing(post, &applications, screen) => Err(failure),
+                },
                 Err(_) => Ok(()),
             };
             leave.cancel();
@@ -84,6 +106,19 @@ impl Demo {
         let (served, visited) = tokio::join!(serving, visiting);
         served?;
         visited
+    }
+
+    /// Social aid publishes what it puts down; ends only when the broker fails.
+    async fn publishing(&self, post: Option<&Post>, applications: &Applications, screen: Screen) -> Failure {
+        let (Some(address), Some(post), Some(outbox)) = (&self.amqp, post, &applications.aid) else {
+            return std::future::pending().await;
+        };
+        if !screen.json {
+            screen.out(&format!("  social aid publishes to the queue `{}` at {address}", post.queue));
+        }
+        match post.publish(outbox).await {
+            Err(error) => no_broker(address, &error),
+        }
     }
 
     /// The visit itself, until its end or until the visitor leaves.
@@ -165,6 +200,12 @@ impl Place {
 fn no_place(error: &std::io::Error) -> Failure {
     let issue = Issue::error(Code("E270"), format!("the sample city cannot be kept there: {error}"));
     Failure::Environment(issue.hint("choose a folder where this user may write with `--data DIR`"))
+}
+
+fn no_broker(address: &Address, error: &lapin::Error) -> Failure {
+    let message = format!("social aid cannot publish to the broker at {address}: {error}");
+    let issue = Issue::error(Code("E387"), message);
+    Failure::Environment(issue.hint("check that RabbitMQ runs there and takes this account, or leave `--amqp` out"))
 }
 
 impl From<VisitFault> for Failure {

@@ -3,9 +3,11 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::generator::Department;
+use super::post::Address;
 
 macro_rules! files {
     ($($path:literal)*) => { &[$(($path, include_bytes!(concat!("city/", $path)))),*] };
@@ -93,6 +95,22 @@ pub fn connect(root: &Path, office: SocketAddr) -> io::Result<()> {
         let text = fs::read_to_string(&source)?;
         fs::write(source, text.replace(NOWHERE, &office.to_string()))
     })
+}
+
+/// Lets social aid publish: its source reads this queue of the visitor's broker instead of files.
+pub fn publish(root: &Path, broker: &Address, queue: &str) -> io::Result<()> {
+    let text = |text: &str| toml::Value::from(text).to_string();
+    let source = include_str!("aid-amqp.toml")
+        .replace("ADDRESS", &text(&broker.to_string()))
+        .replace("VHOST", &text(broker.vhost()))
+        .replace("USER", &text(broker.user()))
+        .replace("QUEUE", &text(queue));
+    fs::write(root.join("config/sources/aid.toml"), source)?;
+    let secret = root.join("secrets/broker");
+    fs::create_dir_all(root.join("secrets"))?;
+    fs::write(&secret, broker.password())?;
+    // only the hub may read it, or `check` warns
+    fs::set_permissions(secret, fs::Permissions::from_mode(0o600))
 }
 
 /// What stands in the project instead of an address that is known only when it runs.

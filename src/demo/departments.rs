@@ -1,5 +1,5 @@
 //! The departments at work: files put down as old systems do it, under a temporary name first, entries in the
-//! journals of those that are asked, and a log of what has been done so that a city kept with `--data` goes on where it stood.
+//! journals of those that are asked, messages where one publishes, and a log of what has been done so that a city kept with `--data` goes on where it stood.
 //!
 //! What a department does next follows from the seed and the moments in the log alone. A moment is logged before its
 //! file is put down: after a crash the last file is put down again, and the hub recognises what it has already read.
@@ -89,7 +89,7 @@ impl Departments {
     }
 
     fn put_down(&self, file: &Dropped) -> io::Result<()> {
-        if !file.department.drops_files() {
+        if !self.applications.drops_files(file.department) {
             return self.applications.enter(file);
         }
         let away = self.away(file.department);

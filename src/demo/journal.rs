@@ -8,14 +8,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::generator::{Department, Dropped};
+use super::post::Outbox;
 
-/// The applications that are asked.
+/// The applications that are asked, and the one that publishes.
 #[derive(Debug, Default)]
 pub struct Applications {
     /// VoirieNet of the street-repairs department: events, as JSON objects.
     pub streets: Journal,
     /// ADS-Classic of the planning department: dossiers, as elements.
     pub planning: Journal,
+    /// Solis-Modèle of social aid, where there is a broker: entries to be published. Elsewhere it drops files.
+    pub aid: Option<Outbox>,
 }
 
 /// What one application knows, and whether it is up.
@@ -52,6 +55,11 @@ pub struct Page {
 }
 
 impl Applications {
+    /// Whether a department puts down its documents as files.
+    pub fn drops_files(&self, department: Department) -> bool {
+        department.drops_files() && !(department == Department::Aid && self.aid.is_some())
+    }
+
     /// Enters what a department's document holds.
     pub fn enter(&self, document: &Dropped) -> io::Result<()> {
         match document.department {
@@ -60,7 +68,11 @@ impl Applications {
                 dossiers(&document.bytes, &self.planning);
                 Ok(())
             }
-            Department::Schools | Department::Tax | Department::Aid => Err(io::ErrorKind::Unsupported.into()),
+            Department::Aid => {
+                let outbox = self.aid.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+                outbox.enter(&document.bytes)
+            }
+            Department::Schools | Department::Tax => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The sample city: a project as an integrator would write it (`city/`), simulated departments that drop real files or answer over HTTP, and
+//! The sample city: a project as an integrator would write it (`city/`), simulated departments that drop real files, answer over HTTP or publish, and
 //! the account a visitor reads. The hub itself knows nothing of it: it runs as it does for any other project.
 
 pub mod account;
@@ -7,6 +7,7 @@ pub mod departments;
 pub mod generator;
 pub mod journal;
 pub mod office;
+pub mod post;
 pub mod visit;
 pub mod welcome;
 
