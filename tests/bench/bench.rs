@@ -2,6 +2,7 @@
 //! schema and durability. They print, they never assert: these machines are noisy.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a program for developers")]
 
+mod amqp_ingest;
 mod ceiling;
 mod data;
 mod http;
@@ -30,6 +31,7 @@ const BENCHES: &[(&str, &str, fn())] = &[
     ("store", "≥ 0.6 of the same rows inserted bare", store::bench),
     ("store-growth", "last tenth ≥ 0.55 of the first", store::growth),
     ("soap-pull", "≥ 0.8, stretch 0.95", soap_pull::bench),
+    ("amqp-ingest", "≥ 0.5 of a consumer that only acknowledges", amqp_ingest::bench),
     ("webhooks", "≥ 0.5 of a bare reqwest POST loop, stretch 0.8", webhooks::bench),
     ("sse-idle", "≤ 32 KiB per listener, stretch 12", idle::bench),
     ("latency", "p99 ≤ 50 ms beyond the poll, stretch 10", latency::bench),

@@ -75,7 +75,7 @@ impl Plan {
     /// By turns one that cannot be read, and one that says what the mapping does not know.
     fn poison(&mut self, number: usize) {
         let key = format!("POISON-{number}");
-        let message = if number / POISON % 2 == 0 {
+        let message = if (number / POISON).is_multiple_of(2) {
             format!("{{\"case\":\"{key}\",\"version\":")
         } else {
             format!("{{\"case\":\"{key}\",\"version\":1,\"state\":\"LOST\",\"at\":\"2026-01-01T10:00:00Z\"}}")
