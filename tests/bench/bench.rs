@@ -16,6 +16,8 @@ mod soap_pull;
 mod store;
 mod webhooks;
 
+use std::time::Duration;
+
 /// Every bench: its name, what its ratio should reach, and its code.
 const BENCHES: &[(&str, &str, fn())] = &[
     ("ingest-csv", "≥ 0.6, stretch 0.85", || ingest::format(data::Kind::Csv)),
@@ -26,11 +28,15 @@ const BENCHES: &[(&str, &str, fn())] = &[
     ("api-case", "≥ 0.45, stretch 0.58", || reading::bench(reading::Question::Case)),
     ("api-case-304", "≥ 0.8, stretch 0.95", || reading::bench(reading::Question::Unchanged)),
     ("api-list-20", "≥ 0.3, stretch 0.6", || reading::bench(reading::Question::List)),
-    ("rest-pull", "≥ 0.8, stretch 0.95", pull::rest),
+    ("rest-pull", "≥ 0.8, stretch 0.95", || pull::rest("rest-pull", pull::brisk())),
+    ("rest-pull-0", "none: ingest beside a peer that answers at once", || pull::rest("rest-pull-0", Duration::ZERO)),
     ("drip-lag", "1: one source that drips costs the others nothing", pull::drip),
     ("store", "≥ 0.6 of the same rows inserted bare", store::bench),
     ("store-growth", "last tenth ≥ 0.55 of the first", store::growth),
-    ("soap-pull", "≥ 0.8, stretch 0.95", soap_pull::bench),
+    ("soap-pull", "≥ 0.8, stretch 0.95", || soap_pull::bench("soap-pull", pull::brisk())),
+    ("soap-pull-0", "none: ingest beside a peer that answers at once", || {
+        soap_pull::bench("soap-pull-0", Duration::ZERO)
+    }),
     ("amqp-ingest", "≥ 0.5 of a consumer that only acknowledges", amqp_ingest::bench),
     ("webhooks", "≥ 0.5 of a bare reqwest POST loop, stretch 0.8", webhooks::bench),
     ("sse-idle", "≤ 32 KiB per listener, stretch 12", idle::bench),

@@ -1,5 +1,9 @@
 //! Pulls over HTTP: from a simulated office on threads of its own into the store, against a bare program that sends the
 //! same requests and throws the bodies away.
+//!
+//! The office thinks before it answers, the same time for both: a simulator on the same machine answers in less time than
+//! any hub needs to commit a page, and would measure ingest, not pulls. `rest-pull` and `soap-pull` say how long it thinks
+//! (`GUICHET_BENCH_THINKS`, 20 ms when not set: a brisk back office); `rest-pull-0` and `soap-pull-0` let it answer at once.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,7 +16,7 @@ use crate::project::{Project, free_port};
 use crate::{http, report, size};
 
 /// Cases of a page.
-const PAGE: u64 = 100;
+pub const PAGE: u64 = 100;
 
 /// An office with cases of one to two kilobytes, and the runtime it works on.
 struct Away {
@@ -69,17 +73,29 @@ page = {{ by = \"offset\", size = {PAGE}, total = \"total\" }}\n"
     project
 }
 
+/// How long an office of the pull benches thinks over a page.
+pub fn brisk() -> Duration {
+    Duration::from_millis(size("GUICHET_BENCH_THINKS", 20))
+}
+
+/// Prints the result of a pull.
+pub fn told(name: &str, cases: u64, (ours, bare): (Duration, Duration), thinks: Duration) {
+    let rate = |time: Duration| cases as f64 / time.as_secs_f64();
+    let unit = format!("records/s, pages of {PAGE}, the peer thinks {} ms over each", thinks.as_millis());
+    report(name, rate(ours), rate(bare), &unit);
+}
+
 /// Records per second over REST and JSON, ingest included.
-pub fn rest() {
+pub fn rest(name: &str, thinks: Duration) {
     let cases = size("GUICHET_BENCH_PULL", 50_000);
     let away = Away::open(cases);
+    away.office.desk().thinks = thinks;
     let address = away.address();
     let project = project(&[("pull".into(), address)], "1h");
     let (ours, _) = project.run_flow("pull/cases");
     let pages = (0..cases).step_by(PAGE as usize);
     let requests = pages.map(|offset| format!("http://{address}/cases?offset={offset}&size={PAGE}&of=pull")).collect();
-    let rate = |time: Duration| cases as f64 / time.as_secs_f64();
-    report("rest-pull", rate(ours), rate(bare(requests)), "records/s");
+    told(name, cases, (ours, bare(requests)), thinks);
 }
 
 /// The same requests, one after the other over one connection, their bodies thrown away.

@@ -1,5 +1,5 @@
 //! Pulls over SOAP: from a simulated office on a thread of its own into the store, against a bare program that sends the
-//! same requests and throws the bodies away.
+//! same requests and throws the bodies away. `pull` says why the office thinks.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,17 +8,17 @@ use guichet_testkit::SoapOffice;
 
 use crate::data::{self, Kind};
 use crate::project::Project;
-use crate::{report, size};
+use crate::pull::{PAGE, told};
+use crate::size;
 
-/// Cases of a page.
-const PAGE: u64 = 100;
 const ENVELOPE: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 
 /// Records per second, ingest included.
-pub fn bench() {
+pub fn bench(name: &str, thinks: Duration) {
     let cases = size("GUICHET_BENCH_PULL", 50_000);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let office = runtime.block_on(SoapOffice::open()).unwrap();
+    office.desk().thinks = thinks;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cases");
     data::write(Kind::Xml, &file, 0, cases, 0);
@@ -32,8 +32,7 @@ pub fn bench() {
     let asked = office.desk().requests;
     let bare = bare(office.address(), cases);
     assert_eq!(office.desk().requests, 2 * asked, "both ask the same");
-    let rate = |time: Duration| cases as f64 / time.as_secs_f64();
-    report("soap-pull", rate(ours), rate(bare), "records/s");
+    told(name, cases, (ours, bare), thinks);
 }
 
 /// A project with a SOAP flow.

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -46,6 +48,8 @@ pub struct Desk {
     pub cases: Vec<Vec<u8>>,
     /// How it feels.
     pub mood: Mood,
+    /// How long it thinks before it answers, as the real ones do.
+    pub thinks: Duration,
     /// Answers until it is well again; 0: it stays as it is.
     pub moody_for: u64,
     /// The bearer token it wants; anyone is served when absent.
@@ -75,6 +79,7 @@ impl Office {
             .route("/cases/{number}", get(detail))
             .route("/requests", get(look_up).post(take))
             .route("/token", post(token))
+            .layer(middleware::from_fn_with_state(desk.clone(), think))
             .with_state(desk.clone());
         // what goes wrong with one connection is for its client to notice
         let serving = tokio::spawn(async move {
@@ -166,6 +171,14 @@ impl Desk {
         let next = (end < cases.len()).then_some(end);
         Part { cases: cases[start..end].to_vec(), total: cases.len(), next }
     }
+}
+
+async fn think(desk: Shared, request: Request, next: Next) -> Response<Body> {
+    let thinks = desk.lock().unwrap_or_else(PoisonError::into_inner).thinks;
+    if !thinks.is_zero() {
+        tokio::time::sleep(thinks).await;
+    }
+    next.run(request).await
 }
 
 async fn json_list(

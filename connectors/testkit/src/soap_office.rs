@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -46,6 +47,8 @@ pub struct SoapDesk {
     pub cases: Vec<Vec<u8>>,
     /// How it feels.
     pub mood: SoapMood,
+    /// How long it thinks before it answers, as the real ones do.
+    pub thinks: Duration,
     /// Answers until it is well again; 0: it stays as it is.
     pub moody_for: u64,
     /// Blocks in the header of its answers.
@@ -97,6 +100,10 @@ impl Drop for SoapOffice {
 }
 
 async fn answer(desk: State<Arc<Mutex<SoapDesk>>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let thinks = desk.lock().unwrap_or_else(PoisonError::into_inner).thinks;
+    if !thinks.is_zero() {
+        tokio::time::sleep(thinks).await;
+    }
     let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
     let asked = String::from_utf8_lossy(&body).into_owned();
     let namespace = if asked.contains(SOAP12) { SOAP12 } else { SOAP11 };

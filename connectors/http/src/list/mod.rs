@@ -3,6 +3,8 @@
 //! Knows when a pull is complete and what the next one asks for. How a page is asked for and what it looks like is the
 //! business of whoever asks.
 
+mod advance;
+mod ahead;
 mod cursor;
 mod moment;
 mod page;
@@ -11,6 +13,8 @@ mod pick;
 mod since;
 mod source;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 pub use cursor::{At, Run, Standing, Version};

@@ -134,6 +134,26 @@ pub fn without_id(item: &Item) -> Cut {
     }
 }
 
+/// Whether a fault is the answer to this one request: the same again would be answered the same, another may not.
+pub(super) fn concerns_one(fault: &Fault) -> bool {
+    let answered = match fault.kind {
+        FaultKind::Refused | FaultKind::Protocol | FaultKind::Content => true,
+        FaultKind::Unreachable
+        | FaultKind::Timeout
+        | FaultKind::Unauthorized
+        | FaultKind::Throttled
+        | FaultKind::Environment => false,
+    };
+    answered && fault.retry == Retry::Never
+}
+
+/// A list item whose detail cannot be had, kept as it stands in the list with why.
+pub(super) fn refused(item: &Item, fault: Fault) -> Cut {
+    let mut issue = *fault.issue;
+    issue.message = format!("the detail of a list item cannot be had: {}", issue.message);
+    Cut::Broken(record_of(&item.cut).clone(), issue)
+}
+
 /// What is told of a list item whose detail is not there.
 pub fn gone(item: &Item, about: &Arc<str>) -> Issue {
     let listed = &record_of(&item.cut).origin;
