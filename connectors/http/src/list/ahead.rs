@@ -16,6 +16,9 @@ use super::cursor::Standing;
 use super::page::record_of;
 use super::{Asks, Loaded};
 
+/// More records than any batch has; a semaphore and a channel count further.
+const MOST_PLACES: usize = 1 << 24;
+
 /// A page that lies ready, with the room it takes.
 struct Waiting {
     loaded: Loaded,
@@ -24,7 +27,7 @@ struct Waiting {
 
 /// Pages asked for ahead; dropping it ends the asking.
 pub(super) struct Ahead {
-    ready: mpsc::UnboundedReceiver<Result<Waiting, Fault>>,
+    ready: mpsc::Receiver<Result<Waiting, Fault>>,
     /// What ended the asking, kept until the pages before it are given.
     fault: Option<Fault>,
     task: JoinHandle<()>,
@@ -33,9 +36,10 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Asks for the page at which a source stands, and for those after it, as long as less than a batch lies ready.
     pub(super) fn ask<P: Asks + 'static>(peer: Arc<P>, standing: Standing, limit: Limit) -> Self {
-        // its room bounds the channel
-        let (tell, ready) = mpsc::unbounded_channel();
-        let task = tokio::spawn(asking(peer, standing, Room::of(limit), tell).in_current_span());
+        let room = Room::of(limit);
+        // each page takes a place at least: the room bounds the channel, and a fault comes after them
+        let (tell, ready) = mpsc::channel(room.limit.records.saturating_add(1));
+        let task = tokio::spawn(asking(peer, standing, room, tell).in_current_span());
         Ahead { ready, fault: None, task }
     }
 
@@ -69,12 +73,7 @@ impl Drop for Ahead {
 }
 
 /// Asks until the pull is over, a page cannot be had, or nobody listens any more.
-async fn asking<P: Asks>(
-    peer: Arc<P>,
-    mut standing: Standing,
-    room: Room,
-    tell: mpsc::UnboundedSender<Result<Waiting, Fault>>,
-) {
+async fn asking<P: Asks>(peer: Arc<P>, mut standing: Standing, room: Room, tell: mpsc::Sender<Result<Waiting, Fault>>) {
     while standing.run.is_some() {
         let waiting = match peer.page(&standing).await {
             Ok(None) => return,
@@ -87,7 +86,7 @@ async fn asking<P: Asks>(
             Err(fault) => Err(fault),
         };
         let failed = waiting.is_err();
-        if tell.send(waiting).is_err() || failed {
+        if tell.send(waiting).await.is_err() || failed {
             return;
         }
     }
@@ -101,7 +100,7 @@ struct Room {
 
 impl Room {
     fn of(limit: Limit) -> Self {
-        let records = limit.records.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+        let records = limit.records.clamp(1, MOST_PLACES);
         Room { places: Arc::new(Semaphore::new(records)), limit: Limit { records, bytes: limit.bytes.max(1) } }
     }
 
