@@ -165,7 +165,7 @@ impl Hub {
         let stop = CancellationToken::new();
         let flows = Flows::start(self.routes().await?, self.store.clone(), self.board.clone()).await?;
         let flows = Arc::new(flows);
-        let dispatch = Dispatch::start(self.lanes().await?, self.store.clone(), now(), stop.clone()).await?;
+        let dispatch = Dispatch::start(self.lanes().await?, self.store.clone(), now, stop.clone()).await?;
         let news = self.news().await?;
         let beside = self.beside(&news, &stop);
         let api = self.api(self.project.hub.clients.clone(), flows.clone(), news, Arc::new(telemetry.scrape()));

@@ -334,8 +334,13 @@ pub async fn of_case(
 ) -> Result<Response, Problem> {
     let case = sought.read().await?;
     let own = (!sought.caller.staff()).then(|| sought.caller.client.name.clone());
-    let filter =
-        CommandFilter { case: Some(case.row), client: own, confidentiality: case.confidentiality, ..filter(asked)? };
+    let filter = CommandFilter {
+        case: Some(case.row),
+        client: own,
+        services: sought.caller.client.scopes.services.clone(),
+        confidentiality: case.confidentiality,
+        ..filter(asked)?
+    };
     page(&desk, &filter).await
 }
 

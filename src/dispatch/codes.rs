@@ -16,3 +16,5 @@ pub const NO_SINK: Code = Code("E409");
 pub const LOST: Code = Code("E410");
 /// It took longer than anything may.
 pub const SLOW: Code = Code("E411");
+/// Nobody carries it out any more.
+pub const STRANDED: Code = Code("E415");

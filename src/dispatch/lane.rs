@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::codes;
 use super::decide;
 use super::errand::{Errand, LONGEST_CALL};
+use super::strays::Strays;
 use crate::fail::{Point, pass};
 use crate::mapping::Mapping;
-use crate::model::{CommandState, FlowName};
+use crate::model::{CommandState, FlowName, Verb};
 use crate::store::{FlowRow, Leased, Store, StoreFault, Upshot};
 
 /// Commands of one lane under way at once.
@@ -47,33 +48,42 @@ pub struct LaneConfig {
     pub chance: fn() -> f64,
 }
 
-/// Every lane, running.
+/// What a lane carries out.
+fn carried(lane: &LaneConfig) -> Vec<(FlowName, Verb)> {
+    let able = lane.plan.capability().commands;
+    able.keys().filter_map(|verb| Verb::parse(verb)).map(|verb| (lane.name.clone(), verb)).collect()
+}
+
+/// Every lane, running, and the watch over what none of them carries out.
 pub struct Dispatch {
     lanes: Vec<JoinHandle<()>>,
 }
 
 impl Dispatch {
-    /// Settles what was on its way when the hub died, and starts a lane for each flow that carries commands out.
+    /// Settles what was on its way when the hub died, holds what nobody carries out, and starts a lane for each flow that carries commands out.
     pub async fn start(
         lanes: Vec<LaneConfig>,
         store: Arc<dyn Store>,
-        now: i64,
+        clock: fn() -> i64,
         stop: CancellationToken,
     ) -> Result<Dispatch, StoreFault> {
         let issue = Issue::error(
             codes::ENDED,
             "the hub ended while the command was on its way: nobody knows whether it arrived",
         );
-        let found = store.recover(decide::unknown(&issue, None), now).await?;
+        let found = store.recover(decide::unknown(&issue, None), clock()).await?;
         if found > 0 {
             tracing::warn!(commands = found, "commands were on their way when the hub ended; they are looked up");
         }
+        let strays = Strays { carried: lanes.iter().flat_map(carried).collect(), store: store.clone(), clock };
+        strays.strand().await?;
+        let watch = tokio::spawn(strays.watch(stop.clone()));
         let lanes = lanes.into_iter().map(|config| {
             let lane =
                 Lane { config: Arc::new(config), store: store.clone(), stop: stop.clone(), sink: None, failures: 0 };
             tokio::spawn(lane.run())
         });
-        Ok(Dispatch { lanes: lanes.collect() })
+        Ok(Dispatch { lanes: lanes.chain([watch]).collect() })
     }
 
     /// Waits until every lane has ended: commands on their way are settled first, up to a time.

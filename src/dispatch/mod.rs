@@ -9,5 +9,6 @@ mod codes;
 mod decide;
 mod errand;
 mod lane;
+mod strays;
 
 pub use lane::{Dispatch, LaneConfig};

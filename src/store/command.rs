@@ -184,6 +184,15 @@ pub struct CommandFilter {
     pub limit: usize,
 }
 
+/// What became of commands without anybody to carry them out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stranded {
+    /// Those that wait now, and say so.
+    pub held: u64,
+    /// Those that waited so, and go on.
+    pub released: u64,
+}
+
 /// Commands of a store.
 #[async_trait]
 pub trait Commands: Send + Sync {
@@ -203,6 +212,9 @@ pub trait Commands: Send + Sync {
     async fn conclude(&self, leased: &Leased, upshot: Upshot, now: i64) -> Result<bool, StoreFault>;
     /// Settles every command that was on its way when the hub died; how many.
     async fn recover(&self, upshot: Upshot, now: i64) -> Result<u64, StoreFault>;
+    /// Takes commands that nobody carries out from the queue, with this issue for everybody to see, and lets those go on
+    /// that were taken from it by an issue of the same code and that somebody carries out again.
+    async fn strand(&self, carried: &[(FlowName, Verb)], issue: KeptIssue, now: i64) -> Result<Stranded, StoreFault>;
     /// An operator decides, with an audit row; `None` when there is no such command, `false` when it is in somebody's hand
     /// or decided already.
     async fn step_in(

@@ -86,6 +86,20 @@ fn cases_are_listed_and_explained() {
 }
 
 #[test]
+fn commands_are_listed_and_what_cannot_be_decided_is_told() {
+    let desk = Desk::new();
+    let id = "0198c0de-0000-7000-8000-000000000000";
+    assert_snapshot!("commands_ls_empty", desk.run(&["commands", "ls"]));
+    assert_snapshot!("commands_ls_wrong_state", desk.run(&["commands", "ls", "--state", "lost"]));
+    assert_snapshot!("commands_show_unknown", desk.run(&["commands", "show", id]));
+    let settle = ["commands", "settle", id, "--as", "confirmed", "--reason"];
+    assert_snapshot!("commands_settle_unknown", desk.run(&[&settle[..], &["found"]].concat()));
+    assert_snapshot!("commands_settle_silent", desk.run(&[&settle[..], &[" "]].concat()));
+    assert_snapshot!("commands_settle_open", desk.run(&["commands", "settle", id, "--as", "queued", "--reason", "x"]));
+    assert_snapshot!("commands_retry_silent", desk.run(&["commands", "retry", id]));
+}
+
+#[test]
 fn codes_are_explained() {
     let desk = Desk::new();
     assert_snapshot!("explain_code", desk.run(&["explain", "e262"]));

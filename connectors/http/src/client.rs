@@ -69,7 +69,14 @@ impl Client {
         let http = connect::build(settings, &guard, base, home.scheme() == "http" && tokens_plain, &room.certificates)?;
         let bounds = Bounds { bytes: settings.max_body.0, ratio: settings.max_ratio };
         let (timeouts, certificates) = (settings.timeouts, room.certificates.clone());
-        let line = Arc::new(Line { http, credentials, judge, guard, timeouts, bounds, certificates });
+        let straight = match settings.redirects {
+            0 => http.clone(),
+            _ => {
+                let settings = Settings { redirects: 0, ..settings.clone() };
+                connect::build(&settings, &guard, base, home.scheme() == "http" && tokens_plain, &certificates)?
+            }
+        };
+        let line = Arc::new(Line { http, straight, credentials, judge, guard, timeouts, bounds, certificates });
         let exchange = line.clone();
         let service = ServiceBuilder::new()
             .layer(GlobalConcurrencyLimitLayer::with_semaphore(room.places.clone()))
@@ -94,7 +101,8 @@ impl Client {
 
     /// Sends a request that must not be repeated, once, and reads its answer to the end. A fault with [`Retry::Unknown`]: it
     /// may have arrived; with any other class it surely did not. What the answer means is said beside it, since also a
-    /// failure may tell what became of the request. Dropping the future leaves that unknown.
+    /// failure may tell what became of the request. Dropping the future leaves that unknown. A redirect is never followed,
+    /// whatever the settings say: what was sent once would be sent again elsewhere, or its answer be that of another page.
     pub async fn deliver(&self, call: Call) -> Result<Delivered, Fault> {
         let trace = Arc::new(Trace::default());
         let result = self.send(Call { repeatable: false, trace: Some(trace.clone()), ..call }).await;
@@ -149,6 +157,8 @@ pub struct Delivered {
 /// What one attempt needs.
 struct Line {
     http: reqwest::Client,
+    /// The same, for what is sent once: follows no redirect.
+    straight: reqwest::Client,
     credentials: Credentials,
     judge: Arc<dyn Judge>,
     guard: Guard,
@@ -184,7 +194,8 @@ impl Line {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let token = self.credentials.apply(&self.http, refused, &mut url, &mut headers).await?;
         let body = call.seal.as_ref().map_or_else(|| call.body.clone(), |seal| seal.seal(&call.body));
-        let request = self.http.request(call.method.clone(), url).headers(headers).body(body);
+        let http = if call.trace.is_some() { &self.straight } else { &self.http };
+        let request = http.request(call.method.clone(), url).headers(headers).body(body);
         // from here on it may have arrived, unless there never was a connection
         call.leaves(true);
         let mut response = self.patiently(request.send()).await?.map_err(|error| {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cases;
+mod commands;
 mod edge;
 mod feed;
 mod operations;
@@ -39,6 +40,7 @@ struct Hub {
     _folder: TempDir,
     board: Arc<Board>,
     asked: Arc<Mutex<Vec<String>>>,
+    given: (Server, Catalogue, Vec<Client>),
     http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<Result<(), StoreFault>>,
@@ -130,12 +132,36 @@ fn catalogue() -> Catalogue {
     }
 }
 
+fn api(
+    store: &Arc<Sqlite>,
+    board: &Arc<Board>,
+    asked: &Arc<Mutex<Vec<String>>>,
+    (bounds, catalogue, clients): &(Server, Catalogue, Vec<Client>),
+) -> Api {
+    Api {
+        store: store.clone(),
+        catalogue: catalogue.clone(),
+        board: board.clone(),
+        news: news(store.clone(), clients),
+        clients: clients.clone(),
+        bounds: bounds.clone(),
+        control: Arc::new(Control(Arc::clone(asked))),
+        receptions: BTreeMap::new(),
+        clock: || NOW,
+        metrics: Arc::new(|| "# HELP up\n".into()),
+    }
+}
+
 impl Hub {
     async fn start() -> Hub {
         Hub::with(bounds()).await
     }
 
     async fn with(bounds: Server) -> Hub {
+        Hub::of(bounds, clients(), catalogue()).await
+    }
+
+    async fn of(bounds: Server, clients: Vec<Client>, catalogue: Catalogue) -> Hub {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             let _ = rustls::crypto::ring::default_provider().install_default();
@@ -150,18 +176,8 @@ impl Hub {
             status.verified_at = Some(NOW);
             status.observed_at = Some(NOW - 5_000_000);
         });
-        let api = Api {
-            store: store.clone(),
-            catalogue: catalogue(),
-            board: board.clone(),
-            news: news(store.clone(), &clients()),
-            clients: clients(),
-            bounds,
-            control: Arc::new(Control(Arc::clone(&asked))),
-            receptions: BTreeMap::new(),
-            clock: || NOW,
-            metrics: Arc::new(|| "# HELP up\n".into()),
-        };
+        let given = (bounds, catalogue, clients);
+        let api = api(&store, &board, &asked, &given);
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(serve(listener, api, async {
             let _ = stopped.await;
@@ -172,10 +188,16 @@ impl Hub {
             _folder: folder,
             board,
             asked,
+            given,
             http: reqwest::Client::builder().build().unwrap(),
             stop: Some(stop),
             served,
         }
+    }
+
+    /// What it serves, once more.
+    fn api(&self) -> Api {
+        api(&self.store, &self.board, &self.asked, &self.given)
     }
 
     fn reference(&self, row: CaseRow) -> String {

@@ -1,22 +1,26 @@
 //! Whole projects through `check`: everything wrong is found in one run, where it stands.
 
+mod commands;
 mod mutated;
 mod together;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use guichet_sdk::{
     Capability, Claim, Connection, ConnectorKind, Fault, FaultKind, FlowSettings, Issue, Memory, Plan, Registry,
+    VerbCapability,
 };
 
 use super::*;
 
-/// A connector with one setting, `folder`, which it claims.
+/// A connector with one setting, `folder`, which it claims; it carries out the verbs of `commands`, each of which names
+/// a value of the mapping.
 struct Folder;
 
-struct FolderPlan(String);
+struct FolderPlan(String, BTreeMap<String, VerbCapability>);
 
 impl ConnectorKind for Folder {
     fn name(&self) -> &'static str {
@@ -25,12 +29,19 @@ impl ConnectorKind for Folder {
 
     fn schema(&self) -> serde_json::Value {
         let key = serde_json::json!({ "$ref": "#/$defs/SecretRef" });
-        serde_json::json!({ "properties": { "folder": { "type": "string" }, "key": key }, "$defs": { "SecretRef": {} } })
+        serde_json::json!({ "properties": { "folder": { "type": "string" }, "key": key, "commands": { "type": "object" } }, "$defs": { "SecretRef": {} } })
     }
 
     fn plan(&self, settings: FlowSettings) -> Result<Arc<dyn Plan>, Vec<Issue>> {
         match settings.settings["folder"].as_str() {
-            Some(folder) => Ok(Arc::new(FolderPlan(folder.to_owned()))),
+            Some(folder) => {
+                let verbs = settings.settings["commands"].as_object().into_iter().flatten();
+                let able = verbs.map(|(verb, value)| {
+                    let values = value.as_str().map(str::to_owned).into_iter().collect();
+                    (verb.clone(), VerbCapability { values, ..VerbCapability::default() })
+                });
+                Ok(Arc::new(FolderPlan(folder.to_owned(), able.collect())))
+            }
             None => Err(vec![guichet_sdk::settings::unusable("folder", "`folder` is missing")]),
         }
     }
@@ -39,7 +50,7 @@ impl ConnectorKind for Folder {
 #[async_trait]
 impl Plan for FolderPlan {
     fn capability(&self) -> Capability {
-        Capability { pull: true, ..Capability::default() }
+        Capability { pull: true, commands: self.1.clone(), ..Capability::default() }
     }
 
     fn claims(&self) -> Vec<Claim> {

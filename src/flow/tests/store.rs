@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use guichet_sdk::{Cursor, Digest, Memory, Record};
 
 use crate::ledger::{Candidate, Decision, Entry, decide, fold, status};
-use crate::model::{AssertionKind, CaseRow, ChangeKind, CommandId, FlowName, Order, RecordRow, Seal};
+use crate::model::{AssertionKind, CaseRow, ChangeKind, CommandId, FlowName, Order, RecordRow, Seal, Verb};
 use crate::store::*;
 
 /// How a commit goes wrong.
@@ -345,6 +345,9 @@ impl Commands for MemoryStore {
         Err(StoreFault::Closed)
     }
     async fn recover(&self, _: Upshot, _: i64) -> Result<u64, StoreFault> {
+        Err(StoreFault::Closed)
+    }
+    async fn strand(&self, _: &[(FlowName, Verb)], _: KeptIssue, _: i64) -> Result<Stranded, StoreFault> {
         Err(StoreFault::Closed)
     }
     async fn step_in(&self, _: CommandId, _: StepIn, _: &str, _: &str, _: i64) -> Result<Option<bool>, StoreFault> {

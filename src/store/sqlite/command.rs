@@ -11,10 +11,11 @@ use uuid::Uuid;
 use super::desk::Desk;
 use super::feed::{self, NewChange};
 use super::flows::Flows;
-use super::{Shared, Sqlite, audit, command_list, flows, merge, stated};
+use super::{Shared, Sqlite, audit, command_list, flows, merge, stated, strand};
 use crate::model::{Audience, CaseRow, ChangeKind, CommandId, CommandState, FlowName, Phase, Seal, Verb};
 use crate::store::{
-    Asked, CommandEntry, CommandFilter, Commands, FlowRow, KEY_KEPT, Leased, NewCommand, StepIn, StoreFault, Upshot,
+    Asked, CommandEntry, CommandFilter, Commands, FlowRow, KEY_KEPT, KeptIssue, Leased, NewCommand, StepIn, StoreFault,
+    Stranded, Upshot,
 };
 
 /// States behind which later commands of a case wait, as positions.
@@ -35,7 +36,7 @@ pub(super) const COLUMNS: &str = "c.id, c.uuid, c.verb, c.state, c.\"case\", c.f
 pub(super) struct Kept {
     row: i64,
     flow: FlowRow,
-    lease: i64,
+    pub(super) lease: i64,
     pub(super) entry: CommandEntry,
 }
 
@@ -75,7 +76,12 @@ pub(super) fn read(row: &Row<'_>, flows: &Flows, seal: Seal) -> Result<Kept, Sto
     Ok(Kept { row: row.get(0)?, flow, lease: row.get(12)?, entry })
 }
 
-fn find(connection: &Connection, flows: &Flows, seal: Seal, id: CommandId) -> Result<Option<Kept>, StoreFault> {
+pub(super) fn find(
+    connection: &Connection,
+    flows: &Flows,
+    seal: Seal,
+    id: CommandId,
+) -> Result<Option<Kept>, StoreFault> {
     let sql = format!("SELECT {COLUMNS} FROM command c JOIN cases k ON k.id = c.\"case\" WHERE c.uuid = ?1");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([id.0.into_bytes()])?;
@@ -304,7 +310,7 @@ pub(super) fn recover(desk: &mut Desk, settlement: &Upshot, now: i64) -> Result<
 }
 
 /// Writes a settlement, what it says of the case, and the change.
-fn apply(desk: &mut Desk, kept: &Kept, settlement: &Upshot, now: i64) -> Result<(), StoreFault> {
+pub(super) fn apply(desk: &mut Desk, kept: &Kept, settlement: &Upshot, now: i64) -> Result<(), StoreFault> {
     let Upshot { state, due_at, looked, reference, tracking, reason, issue, heard } = settlement;
     let issue = issue.as_ref().map(serde_json::to_string).transpose();
     let issue = issue.map_err(|error| StoreFault::Failed(error.to_string()))?;
@@ -435,6 +441,18 @@ impl Commands for Sqlite {
 
     async fn recover(&self, settlement: Upshot, now: i64) -> Result<u64, StoreFault> {
         self.writer.call(1, move |desk| recover(desk, &settlement, now)).await
+    }
+
+    async fn strand(&self, carried: &[(FlowName, Verb)], issue: KeptIssue, now: i64) -> Result<Stranded, StoreFault> {
+        let (carried, code) = (carried.to_vec(), issue.code.clone());
+        let Shared { readers, flows, .. } = &*self.shared;
+        // most of the time there is nothing to do, and finding that out needs no transaction
+        if readers.read(|connection| strand::strays(connection, flows, &carried, &code))?.is_empty() {
+            return Ok(Stranded::default());
+        }
+        let stranded = self.writer.call(1, move |desk| strand::strand(desk, &carried, &issue, now)).await?;
+        self.commanded.send_modify(|times| *times += 1);
+        Ok(stranded)
     }
 
     async fn step_in(

@@ -15,20 +15,25 @@ pub(super) fn list(
     seal: Seal,
     filter: &CommandFilter,
 ) -> Result<Vec<CommandEntry>, StoreFault> {
-    let before: i64 = match filter.before {
-        Some(id) => connection
-            .prepare_cached("SELECT id FROM command WHERE uuid = ?1")?
-            .query_row([id.0.into_bytes()], |row| row.get(0))
-            .optional()?
-            .unwrap_or(0),
-        None => i64::MAX,
-    };
     let services = filter.services.as_ref().map(serde_json::to_string).transpose();
     let services = services.map_err(|error| StoreFault::Failed(error.to_string()))?;
     let source = filter.source.as_ref().map(|name| flows.source_row(name).unwrap_or(-1));
     let case = match filter.case {
         Some(case) => Some(merge::into(connection, case)?.0),
         None => None,
+    };
+    let before: i64 = match filter.before {
+        // a command outside the scope is no place to go on from: it would tell that it is there
+        Some(id) => connection
+            .prepare_cached(
+                "SELECT c.id FROM command c JOIN cases k ON k.id = c.\"case\"
+                 WHERE c.uuid = ?1 AND (?2 IS NULL OR c.client = ?2) AND k.confidentiality <= ?4
+                   AND (?3 IS NULL OR c.service IN (SELECT value FROM json_each(?3)))",
+            )?
+            .query_row(params![id.0.into_bytes(), filter.client, services, filter.confidentiality], |row| row.get(0))
+            .optional()?
+            .unwrap_or(0),
+        None => i64::MAX,
     };
     let sql = format!(
         "SELECT {COLUMNS} FROM command c JOIN cases k ON k.id = c.\"case\" JOIN flow f ON f.id = c.flow

@@ -22,6 +22,7 @@ mod revisions;
 mod seen;
 mod shelf;
 mod stated;
+mod strand;
 mod subscription;
 mod tally;
 mod terms;

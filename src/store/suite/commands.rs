@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
-use guichet_sdk::Digest;
+use guichet_sdk::{Code, Digest, Issue};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
 
 use super::{Hub, Stage, hub, now, said};
 use crate::model::{CaseRow, ChangeKind, CommandId, CommandState, Facts, FlowName, OrderClass, Phase, Verb};
-use crate::store::{Asked, CommandEntry, CommandFilter, KEY_KEPT, Leased, NewCommand, StepIn, Store, Upshot};
+use crate::store::{
+    Asked, CommandEntry, CommandFilter, KEY_KEPT, KeptIssue, Leased, NewCommand, StepIn, Store, Upshot,
+};
 
 const MINUTE: i64 = 60_000_000;
 
@@ -105,6 +107,35 @@ pub(crate) async fn a_submitted_case_is_there_at_once_and_keeps_its_id<S: Stage>
         [ChangeKind::Registered, ChangeKind::StatusChanged, ChangeKind::CommandConfirmed, ChangeKind::StatusChanged]
     );
     assert_eq!(hub.store.vitals().await.unwrap().cases, 1);
+}
+
+pub(crate) async fn commands_nobody_carries_out_wait_visibly_and_go_on_by_themselves<S: Stage>() {
+    let (_stage, hub) = hub::<S>(OrderClass::Time).await;
+    let issue = Issue::error(Code("E415"), "nobody carries it out");
+    let strand = async |verbs: &[Verb]| {
+        let carried: Vec<_> = verbs.iter().map(|verb| (FlowName::new("permits", "cases"), *verb)).collect();
+        let stranded = hub.store.strand(&carried, KeptIssue::from(&issue), now()).await.unwrap();
+        (stranded.held, stranded.released)
+    };
+    let way = ask(&*hub.store, new(Verb::Submit, None, "sent")).await;
+    let leased = sent(&hub).await;
+    let upshot = Upshot { due_at: Some(now()), ..Upshot::of(CommandState::Unknown) };
+    assert!(hub.store.conclude(&leased, upshot, now()).await.unwrap());
+    let queued = ask(&*hub.store, new(Verb::Message, Some(way.case), "queued")).await;
+    assert_eq!(strand(&[Verb::Submit, Verb::Message]).await, (0, 0), "everything is carried out");
+    assert_eq!(strand(&[Verb::Submit]).await, (1, 0));
+    assert_eq!(state(&hub, queued.id).await, CommandState::Failed);
+    assert_eq!(strand(&[]).await, (1, 0));
+    assert_eq!(strand(&[]).await, (0, 0), "once");
+    for (id, expected) in [(queued.id, CommandState::Failed), (way.id, CommandState::Unknown)] {
+        let entry = hub.store.command(id).await.unwrap().unwrap();
+        assert_eq!((entry.state, entry.due_at, entry.issue.unwrap().code.as_str()), (expected, None, "E415"));
+    }
+    assert!(lease(&hub).await.is_empty(), "nobody's");
+    assert_eq!(kinds(&hub).await.iter().filter(|kind| **kind == ChangeKind::CommandUnknown).count(), 2, "told");
+    assert_eq!(strand(&[Verb::Submit, Verb::Message]).await, (0, 2));
+    assert_eq!(state(&hub, queued.id).await, CommandState::Queued);
+    assert_eq!(lease(&hub).await.iter().map(|one| one.command.id).collect::<Vec<_>>(), [way.id], "in their order");
 }
 
 pub(crate) async fn a_case_told_before_its_answer_is_the_submitted_one<S: Stage>() {

@@ -87,6 +87,7 @@ macro_rules! store_suite {
             commands_of_a_case_go_one_by_one_and_in_order
             what_was_on_its_way_when_the_hub_died_is_unknown
             an_operator_steps_in_with_an_audit_row
+            commands_nobody_carries_out_wait_visibly_and_go_on_by_themselves
             commands_keep_their_order_per_case_whatever_happens
         }
     };

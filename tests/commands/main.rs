@@ -3,6 +3,8 @@
 //! was created once.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod operated;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,6 +94,20 @@ to = "office/requests"
 schema = { type = "object", required = ["text"] }
 "#;
 
+/// A project of one source and one service.
+fn project(source: &str, service: &str) -> Project {
+    let project = Project::new();
+    for folder in ["config/sources", "config/services", "mappings"] {
+        std::fs::remove_dir_all(project.path(folder)).unwrap();
+    }
+    project.write("config/sources/office.toml", source);
+    project.write("config/services/lamp-report.toml", service);
+    project.write("mappings/office/request/mapping.toml", MAPPING);
+    let scopes = "services = [\"*\"]\nconfidentiality = 9\naudience = \"staff\"\nops = true\ncommands = { \"*\" = [\"submit\", \"message\"] }";
+    project.write("config/guichet.toml", &client("test", KEY, scopes));
+    project
+}
+
 impl Town {
     fn new() -> Town {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -100,15 +116,7 @@ impl Town {
             let proxy = Proxy::start(office.address()).await.unwrap();
             (office, proxy)
         });
-        let project = Project::new();
-        for folder in ["config/sources", "config/services", "mappings"] {
-            std::fs::remove_dir_all(project.path(folder)).unwrap();
-        }
-        project.write("config/sources/office.toml", &source(&proxy.address().to_string()));
-        project.write("config/services/lamp-report.toml", SERVICE);
-        project.write("mappings/office/request/mapping.toml", MAPPING);
-        let scopes = "services = [\"*\"]\nconfidentiality = 9\naudience = \"staff\"\nops = true\ncommands = { \"*\" = [\"submit\", \"message\"] }";
-        project.write("config/guichet.toml", &client("test", KEY, scopes));
+        let project = project(&source(&proxy.address().to_string()), SERVICE);
         Town { runtime, office, proxy, project }
     }
 
