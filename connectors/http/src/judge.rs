@@ -33,10 +33,10 @@ pub enum Judged {
     Empty,
 }
 
-/// A rule: answers for which *all* written conditions hold mean `means`.
+/// A rule: answers for which *all* written conditions hold mean `means`, one of the words `M`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AnswerRule {
+pub struct AnswerRule<M = Means> {
     /// The status: `"200"`, or a class as `"5xx"`.
     #[serde(default)]
     pub status: Option<String>,
@@ -47,7 +47,7 @@ pub struct AnswerRule {
     #[serde(default)]
     pub contains: Option<String>,
     /// What such answers mean.
-    pub means: Means,
+    pub means: M,
 }
 
 /// What an answer means.
@@ -68,7 +68,7 @@ pub enum Means {
     Permanent,
 }
 
-impl AnswerRule {
+impl<M> AnswerRule<M> {
     /// What is wrong with the rule itself.
     pub fn issue(&self, path: &str) -> Option<Issue> {
         if self.status.is_none() && self.content_type.is_none() && self.contains.is_none() {

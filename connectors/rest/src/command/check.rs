@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use guichet_http::header::HeaderName;
 use guichet_http::list::Path;
-use guichet_http::{AnswerRule, Means, Method, Slots};
+use guichet_http::{AnswerRule, Method, Slots};
 use guichet_sdk::settings::unusable;
 use guichet_sdk::{Issue, LookUp, VerbCapability};
 
@@ -18,7 +18,7 @@ pub struct Order {
     pub reference: Option<Path>,
     pub tracking: Option<Path>,
     pub reason: Option<Path>,
-    pub answers: Vec<(AnswerRule, SendMeans)>,
+    pub answers: Vec<AnswerRule<SendMeans>>,
     pub look_up: Option<Question>,
     /// What it can do.
     pub able: VerbCapability,
@@ -73,14 +73,9 @@ impl Checked<'_> {
         let target = self.target(&settings.path, &settings.query, "/issues.json");
         let headers = settings.headers.iter().filter_map(|(name, value)| self.header(name, value)).collect();
         let needs_case = self.names.contains("case");
-        let answers = settings.answers.iter().enumerate().map(|(n, rule)| {
-            let (status, content_type, contains) =
-                (rule.status.clone(), rule.content_type.clone(), rule.contains.clone());
-            let condition = AnswerRule { status, content_type, contains, means: Means::Ok };
-            self.issues.extend(condition.issue(&format!("{}.answers[{n}]", self.key)));
-            (condition, rule.means)
-        });
-        let answers = answers.collect();
+        for (n, rule) in settings.answers.iter().enumerate() {
+            self.issues.extend(rule.issue(&format!("{}.answers[{n}]", self.key)));
+        }
         let look_up = settings.look_up.as_ref().map(|look_up| self.question(look_up));
         let able = VerbCapability {
             idempotent: settings.idempotent,
@@ -100,7 +95,7 @@ impl Checked<'_> {
             reference: self.path(settings.reference.as_deref()),
             tracking: self.path(settings.tracking.as_deref()),
             reason: self.path(settings.reason.as_deref()),
-            answers,
+            answers: settings.answers.clone(),
             look_up,
             able,
         }

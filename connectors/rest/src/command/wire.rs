@@ -71,7 +71,7 @@ fn unfit(message: &str) -> Fault {
 /// What became of a command, by its answer.
 pub fn outcome(order: &Order, format: &Format, delivered: Delivered) -> Outcome {
     let Delivered { answer, judged } = delivered;
-    let written = order.answers.iter().find(|(condition, _)| condition.holds(&answer)).map(|(_, means)| *means);
+    let written = order.answers.iter().find(|rule| rule.holds(&answer)).map(|rule| rule.means);
     let means = written.unwrap_or_else(|| usual(&answer, &judged));
     let pick = |path: &Option<Path>| {
         let [found] = Picker::of_answers(format).pick_of(&answer.body, [path.as_ref()]);

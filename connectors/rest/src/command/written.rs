@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use guichet_http::AnswerRule;
 use guichet_sdk::settings::Period;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,7 +29,7 @@ pub struct CommandSettings {
     /// Path in a refusal of why.
     pub reason: Option<String>,
     /// What certain answers mean, tried in order before the usual meaning of their status.
-    pub answers: Vec<SendRule>,
+    pub answers: Vec<AnswerRule<SendMeans>>,
     /// How the source is asked what became of a command.
     pub look_up: Option<LookUpSettings>,
 }
@@ -62,23 +63,6 @@ pub enum SendMethod {
     Patch,
     /// DELETE.
     Delete,
-}
-
-/// Answers for which all written conditions hold mean `means`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SendRule {
-    /// The status: `"200"`, or a class as `"5xx"`.
-    #[serde(default)]
-    pub status: Option<String>,
-    /// The beginning of the content type.
-    #[serde(default)]
-    pub content_type: Option<String>,
-    /// A text in the first 64 KiB of the body.
-    #[serde(default)]
-    pub contains: Option<String>,
-    /// What such answers mean.
-    pub means: SendMeans,
 }
 
 /// What an answer to a command means.
