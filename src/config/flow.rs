@@ -102,7 +102,7 @@ fn plan(
         source: name.source.to_string(),
         flow: name.flow.to_string(),
         settings: serde_json::Value::Object(merged(&around.source.settings, &table.settings)),
-        format: found.mapping.as_ref()?.format.clone(),
+        format: found.format.clone()?,
         base: around.secrets.root.to_owned(),
     };
     let kind = around.kind?;

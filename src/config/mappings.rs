@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use guichet_sdk::settings::nearest;
-use guichet_sdk::{Digest, Issue, Place};
+use guichet_sdk::{Digest, Format, Issue, Place};
 
 use super::codes;
 use super::report::Report;
@@ -21,6 +21,8 @@ const DEPTH: usize = 8;
 pub struct Found {
     /// Compiled; `None` when it has errors (already reported).
     pub mapping: Option<Arc<Mapping>>,
+    /// How its records are written; `None` when that cannot be read (already reported).
+    pub format: Option<Format>,
     /// Digest of its text and of the files it reads.
     pub digest: Digest,
     /// Its file, relative to the project.
@@ -101,12 +103,15 @@ fn found(root: &Path, folder: &str, report: &mut Report) -> Option<Found> {
     let texts = beside_texts.into_inner();
     let parts: Vec<&[u8]> = std::iter::once(text.as_bytes()).chain(texts.iter().map(String::as_bytes)).collect();
     let digest = Digest::of(&parts);
-    let mapping = match compiled {
-        Ok(mapping) => Some(Arc::new(mapping)),
+    let (mapping, format) = match compiled {
+        Ok(mapping) => {
+            let format = mapping.format.clone();
+            (Some(Arc::new(mapping)), Some(format))
+        }
         Err(issues) => {
             report.extend(issues);
-            None
+            (None, Mapping::format(&file, &text))
         }
     };
-    Some(Found { mapping, digest, file })
+    Some(Found { mapping, format, digest, file })
 }

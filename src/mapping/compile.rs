@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use guichet_sdk::Issue;
 use guichet_sdk::settings::nearest;
+use guichet_sdk::{Format, Issue};
 
 use super::ast::Expr;
 use super::check::{Checker, Typed};
@@ -56,6 +56,12 @@ pub struct Walk {
     pub each: Option<Path>,
     /// What is said of each item.
     pub scope: Scope,
+}
+
+/// The format of a mapping file, whatever else is wrong with it.
+pub fn format(name: &str, text: &str) -> Option<Format> {
+    let file = File::new(name, text);
+    read(&file, &mut Report::on(&file))?.format
 }
 
 /// Compiles a mapping file, or reports everything that is wrong with it.

@@ -77,6 +77,12 @@ impl Mapping {
         compile::compile(file, text, beside)
     }
 
+    /// How its records are written, where the file says that much: with it the settings of a flow can be checked although
+    /// the mapping has errors elsewhere. Reports nothing; `compile` does.
+    pub fn format(file: &str, text: &str) -> Option<Format> {
+        compile::format(file, text)
+    }
+
     /// Whether it ever sets a canonical field (`update.version`), at the top or in `[updates]`; `check` compares this
     /// with the order of the flow.
     pub fn sets(&self, field: &str) -> bool {

@@ -46,7 +46,9 @@ impl Guard {
         }
         let listed = self.check(&url)?;
         if !listed && !tls {
-            return refuse("only `https` addresses are told, unless the operator lists the host in `notify.allow`");
+            return refuse(
+                "only `https` addresses are told, unless the operator lists the host in `subscriptions.allow`",
+            );
         }
         let port = url.port_or_known_default().unwrap_or(0);
         if !listed && port != 443 && port < 1024 {
@@ -87,7 +89,7 @@ impl Guard {
 }
 
 fn private(host: &str) -> Refused {
-    Refused(format!("`{host}` is not a public address; the operator may list it in `notify.allow`"))
+    Refused(format!("`{host}` is not a public address; the operator may list it in `subscriptions.allow`"))
 }
 
 /// The name server, behind the guard.

@@ -48,6 +48,16 @@ fn a_whole_project_is_ready_to_run() {
 }
 
 #[test]
+fn the_settings_of_a_flow_are_checked_although_its_mapping_is_broken() {
+    let flow = flow("dossiers", "snapshot", "in").replace("folder", "foldr");
+    let sample = project(&[flow], &["permit"]);
+    sample.write("mappings/permits/dossier/mapping.toml", &MAPPING.replace("case.key", "case.kee"));
+    let said = sample.said(&[]);
+    assert!(said.iter().any(|line| line.starts_with("E141") && line.contains("permits.toml")), "{said:?}");
+    assert!(said.iter().any(|line| line.contains("mapping.toml")), "{said:?}");
+}
+
+#[test]
 fn a_fingerprint_changes_with_what_decides_how_the_flow_runs() {
     let fingerprint = |flow: String| {
         let (project, _) = project(&[flow], &["permit"]).check(&[]);
