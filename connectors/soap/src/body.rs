@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use guichet_http::list::{Binding, Template};
-use guichet_sdk::format::{Event, Limits, Walk, place};
+use guichet_sdk::format::{Event, Limits, Walk, escape_xml, place};
 use guichet_sdk::{Issue, Place};
 
 /// A request body to fill.
@@ -142,7 +142,7 @@ impl Part {
         match self {
             Part::Fixed(text) => filled.push_str(text),
             Part::Hole(template) => {
-                let escaped = |binding| value(binding).map(|value| Cow::Owned(escape(&value)));
+                let escaped = |binding| value(binding).map(|value| Cow::Owned(escape_xml(&value)));
                 filled.push_str(&template.fill(escaped)?);
             }
             Part::Optional(parts) => {
@@ -173,26 +173,6 @@ fn tag(
     }
     parts.push(Part::fixed(text, at, &text[at..span.end], "a name or a namespace")?);
     Ok(parts)
-}
-
-/// A value as it can stand in text and in attributes of either quote; what XML cannot hold becomes U+FFFD.
-pub fn escape(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for c in value.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&apos;"),
-            '\t' => escaped.push_str("&#9;"),
-            '\n' => escaped.push_str("&#10;"),
-            '\r' => escaped.push_str("&#13;"),
-            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use guichet_sdk::Secret;
+use guichet_sdk::format::escape_xml;
 use jiff::Timestamp;
 use sha1::{Digest as _, Sha1};
 
-use crate::body::escape;
 use crate::envelope::Version;
 use crate::settings::{Addressing, PasswordKind};
 
@@ -90,7 +90,7 @@ impl Wrapping {
 impl Destination {
     fn write(&self, moment: Moment) -> String {
         let namespace = self.version.namespace();
-        let (action, to, id) = (escape(&self.action), escape(&self.to), moment.id);
+        let (action, to, id) = (escape_xml(&self.action), escape_xml(&self.to), moment.id);
         format!(
             "<a:Action xmlns:a=\"{namespace}\" s:mustUnderstand=\"1\">{action}</a:Action>\
              <a:MessageID xmlns:a=\"{namespace}\">urn:uuid:{id}</a:MessageID>\
@@ -115,10 +115,10 @@ impl Security {
         }
         if let Some(account) = &self.account {
             let (kind, password) = match account.kind {
-                PasswordKind::Text => ("PasswordText", escape(account.password.expose())),
+                PasswordKind::Text => ("PasswordText", escape_xml(account.password.expose())),
                 PasswordKind::Digest => ("PasswordDigest", digest(&moment.nonce, &created, account.password.expose())),
             };
-            let (user, nonce) = (escape(&account.user), STANDARD.encode(moment.nonce));
+            let (user, nonce) = (escape_xml(&account.user), STANDARD.encode(moment.nonce));
             block += &format!(
                 "<w:UsernameToken><w:Username>{user}</w:Username>\
                  <w:Password Type=\"{TOKEN}#{kind}\">{password}</w:Password>\

@@ -8,6 +8,8 @@ pub mod cut;
 
 use std::borrow::Cow;
 
+use guichet_sdk::format::escape_xml;
+
 use super::eval::{Scene, Stop};
 use super::op::Op;
 use super::path::Path;
@@ -85,28 +87,12 @@ impl Template {
 
 /// A value in XML text or in an attribute; characters XML cannot hold are left out.
 fn xml(text: &str) -> Cow<'_, str> {
-    let special = |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'') || c.is_control();
-    if !text.contains(|c| special(c) || matches!(c, '\u{fffe}' | '\u{ffff}')) {
+    let unfit = |c: char| (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}');
+    let special = |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'' | '\t' | '\n' | '\r') || unfit(c);
+    if !text.contains(special) {
         return Cow::Borrowed(text);
     }
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&apos;"),
-            // kept through the normalisation of attributes
-            '\t' => escaped.push_str("&#9;"),
-            '\n' => escaped.push_str("&#10;"),
-            '\r' => escaped.push_str("&#13;"),
-            '\u{fffe}' | '\u{ffff}' => {}
-            c if c.is_control() => {}
-            c => escaped.push(c),
-        }
-    }
-    Cow::Owned(escaped)
+    Cow::Owned(escape_xml(&text.replace(unfit, "")))
 }
 
 /// A value in plain text: line ends become spaces, so that no value can begin a line of its own.

@@ -21,6 +21,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 mod xml_cut;
+mod xml_escape;
 mod xml_scan;
 mod xml_scope;
 mod xml_tree;
@@ -28,6 +29,7 @@ mod xml_walk;
 
 pub use framer::{Cut, Framer, Mark};
 pub use reader::Reader;
+pub use xml_escape::escape_xml;
 pub use xml_walk::{Element, Event, Property, Walk, place, text_of};
 
 /// Limits of what a record may hold (defaults of `reliability.md`).

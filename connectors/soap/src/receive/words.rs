@@ -1,11 +1,10 @@
 //! What a peer is told: an envelope or a fault, in its own version of SOAP. Pure.
 
-use guichet_sdk::format::{Event, Limits, Walk, place};
+use guichet_sdk::format::{Event, Limits, Walk, escape_xml, place};
 use guichet_sdk::settings::UNUSABLE;
 use guichet_sdk::{Ended, Issue, Message, Reply, Side, Taken, Turned};
 
 use super::head::{Head, Named, version_of};
-use crate::body::escape;
 use crate::codes;
 use crate::envelope::Version;
 use crate::security::WSSE;
@@ -28,7 +27,7 @@ impl Answer {
         let element = Named { local: format!("{}Response", element.local), ..element.clone() };
         let text = match element.namespace.is_empty() {
             true => format!("<{}/>", element.local),
-            false => format!("<r:{} xmlns:r=\"{}\"/>", element.local, escape(&element.namespace)),
+            false => format!("<r:{} xmlns:r=\"{}\"/>", element.local, escape_xml(&element.namespace)),
         };
         Answer { text, element }
     }
@@ -71,8 +70,8 @@ impl Answer {
 /// The answer to a message that is committed.
 pub fn taken(head: &Head, action: &str, answer: &Answer, taken: &[Taken]) -> Reply {
     let header = head.addressed.as_ref().map_or_else(String::new, |(version, id)| {
-        let (namespace, id) = (version.namespace(), escape(id));
-        let action = escape(&format!("{action}Response"));
+        let (namespace, id) = (version.namespace(), escape_xml(id));
+        let action = escape_xml(&format!("{action}Response"));
         format!(
             "<s:Header><a:Action xmlns:a=\"{namespace}\">{action}</a:Action>\
              <a:RelatesTo xmlns:a=\"{namespace}\">{id}</a:RelatesTo></s:Header>"
@@ -89,7 +88,7 @@ pub fn refused(message: &Message, head: Option<&Head>, turned: &Turned) -> Reply
         Some(hint) => format!("{}: {} ({hint})", issue.code, issue.message),
         None => format!("{}: {}", issue.code, issue.message),
     };
-    let (text, detail) = (escape(&text), detail(issue));
+    let (text, detail) = (escape_xml(&text), detail(issue));
     let (code, security) = (code(version, turned), issue.code == codes::CREDENTIALS || issue.code == codes::REPLAYED);
     let fault = match version {
         Version::Soap11 if security => format!(

@@ -2,11 +2,10 @@
 //! it. Pure.
 
 use guichet_sdk::Issue;
-use guichet_sdk::format::{Event, Limits, Walk};
+use guichet_sdk::format::{Event, Limits, Walk, escape_xml};
 use guichet_sdk::settings::UNUSABLE;
 
 use super::head::Named;
-use crate::body::escape;
 
 /// WSDL 1.1.
 const WSDL: &str = "http://schemas.xmlsoap.org/wsdl/";
@@ -70,7 +69,7 @@ impl Description {
                 let (mut told, mut from) = (String::with_capacity(text.len()), 0);
                 for span in addresses {
                     told += &text[from..span.start];
-                    told += &format!("location=\"{}\"", escape(address));
+                    told += &format!("location=\"{}\"", escape_xml(address));
                     from = span.end;
                 }
                 told + &text[from..]
@@ -84,11 +83,12 @@ impl Made {
         let Made { operation, action, element, answer, .. } = self;
         let service = format!("urn:guichet:{operation}");
         let target = if element.namespace.is_empty() { &service } else { &element.namespace };
-        let (operation, action, address, target) = (escape(operation), escape(action), escape(address), escape(target));
+        let (operation, action, address, target) =
+            (escape_xml(operation), escape_xml(action), escape_xml(address), escape_xml(target));
         let types = self.types();
         let part = |name: &Named| match name.namespace.is_empty() {
             true => format!("element=\"{}\"", name.local),
-            false => format!("xmlns:e=\"{}\" element=\"e:{}\"", escape(&name.namespace), name.local),
+            false => format!("xmlns:e=\"{}\" element=\"e:{}\"", escape_xml(&name.namespace), name.local),
         };
         let (sent, answered) = (part(element), part(answer));
         let binding = |prefix: &str, name: &str| {
@@ -127,7 +127,7 @@ impl Made {
     fn types(&self) -> String {
         let anything = "<xs:any processContents=\"lax\" minOccurs=\"0\" maxOccurs=\"unbounded\"/>".to_owned();
         let field =
-            |name: &String| format!("<xs:element name=\"{}\" type=\"xs:string\" minOccurs=\"0\"/>", escape(name));
+            |name: &String| format!("<xs:element name=\"{}\" type=\"xs:string\" minOccurs=\"0\"/>", escape_xml(name));
         let inside = match self.fields.is_empty() {
             true => anything.clone(),
             false => self.fields.iter().map(field).collect(),
@@ -142,7 +142,7 @@ impl Made {
 }
 
 fn element(name: &Named, inside: &str) -> String {
-    let local = escape(&name.local);
+    let local = escape_xml(&name.local);
     format!(
         "      <xs:element name=\"{local}\"><xs:complexType><xs:sequence>{inside}</xs:sequence></xs:complexType></xs:element>\n"
     )
@@ -151,7 +151,7 @@ fn element(name: &Named, inside: &str) -> String {
 fn schema(namespace: &str, elements: &str) -> String {
     let target = match namespace.is_empty() {
         true => String::new(),
-        false => format!(" targetNamespace=\"{}\" elementFormDefault=\"qualified\"", escape(namespace)),
+        false => format!(" targetNamespace=\"{}\" elementFormDefault=\"qualified\"", escape_xml(namespace)),
     };
     format!("    <xs:schema{target}>\n{elements}    </xs:schema>\n")
 }
