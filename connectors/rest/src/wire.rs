@@ -14,17 +14,7 @@ use crate::config::{Asking, Details, Filling, Intake};
 
 /// The request for a page.
 pub fn list_call(intake: &Intake, since: Option<&str>, at: &At) -> Result<Call, Fault> {
-    let size = intake.paging.size();
-    let value = |binding| -> Option<Cow<'_, str>> {
-        match (binding, at) {
-            (Binding::Since, _) => since.map(Cow::Borrowed),
-            (Binding::Size, _) => size.map(|size| size.to_string().into()),
-            (Binding::Page, At::Number(number)) => Some(number.to_string().into()),
-            (Binding::Offset, At::Offset(offset)) => Some(offset.to_string().into()),
-            (Binding::Cursor, At::Cursor(cursor)) => Some(Cow::Borrowed(cursor)),
-            (Binding::Page | Binding::Offset | Binding::Cursor | Binding::Id, _) => None,
-        }
-    };
+    let value = |binding| intake.paging.value(binding, since, at);
     let mut call = ask(&intake.base_url, &intake.list, &intake.format, &value)?;
     if let At::Url(link) = at {
         let url = call.url.join(link).map_err(|_| {

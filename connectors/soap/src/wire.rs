@@ -20,17 +20,7 @@ const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 
 /// The request for a page.
 pub fn list_call(intake: &Intake, since: Option<&str>, at: &At) -> Call {
-    let size = intake.paging.size();
-    let value = |binding| -> Option<Cow<'_, str>> {
-        match (binding, at) {
-            (Binding::Since, _) => since.map(Cow::Borrowed),
-            (Binding::Size, _) => size.map(|size| size.to_string().into()),
-            (Binding::Page, At::Number(number)) => Some(number.to_string().into()),
-            (Binding::Offset, At::Offset(offset)) => Some(offset.to_string().into()),
-            (Binding::Cursor, At::Cursor(cursor)) => Some(Cow::Borrowed(cursor)),
-            (Binding::Page | Binding::Offset | Binding::Cursor | Binding::Id, _) => None,
-        }
-    };
+    let value = |binding| intake.paging.value(binding, since, at);
     // both only read: they may be repeated like a GET
     call(&intake.url, &intake.manner, &intake.list, intake.list.body.fill(&value), true)
 }

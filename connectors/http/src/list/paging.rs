@@ -1,5 +1,6 @@
 //! How a list goes on after a page. Pure.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use guichet_sdk::Fault;
@@ -7,6 +8,7 @@ use guichet_sdk::Fault;
 use super::cursor::{At, Run};
 use super::page::{Page, looping};
 use super::pick::Path;
+use super::template::Binding;
 
 /// How a list is paged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +58,18 @@ impl Pages {
         match self {
             Pages::Number { size, .. } | Pages::Offset { size, .. } => *size,
             Pages::One | Pages::Cursor(_) | Pages::NextUrl(_) | Pages::Link => None,
+        }
+    }
+
+    /// What a binding stands for in the request for the page at this place; `None`: there is nothing to write.
+    pub fn value<'a>(&self, binding: Binding, since: Option<&'a str>, at: &'a At) -> Option<Cow<'a, str>> {
+        match (binding, at) {
+            (Binding::Since, _) => since.map(Cow::Borrowed),
+            (Binding::Size, _) => self.size().map(|size| size.to_string().into()),
+            (Binding::Page, At::Number(number)) => Some(number.to_string().into()),
+            (Binding::Offset, At::Offset(offset)) => Some(offset.to_string().into()),
+            (Binding::Cursor, At::Cursor(cursor)) => Some(Cow::Borrowed(cursor)),
+            (Binding::Page | Binding::Offset | Binding::Cursor | Binding::Id, _) => None,
         }
     }
 
