@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use guichet_sdk::{Capability, Claim, Connection, ConnectorKind, Fault, FlowSettings, Issue, Memory, Plan, Probe};
+use guichet_sdk::{ConnectorKind, FlowSettings, Issue, Plan, ReceivesOnly};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -28,41 +27,14 @@ impl ConnectorKind for PushKind {
 
     fn plan(&self, flow: FlowSettings) -> Result<Arc<dyn Plan>, Vec<Issue>> {
         guichet_sdk::settings::read::<Settings>(&flow.settings)?;
-        Ok(Arc::new(PushPlan))
-    }
-}
-
-/// Nothing to plan.
-struct PushPlan;
-
-#[async_trait]
-impl Plan for PushPlan {
-    fn capability(&self) -> Capability {
-        Capability::default()
-    }
-
-    fn claims(&self) -> Vec<Claim> {
-        Vec::new()
-    }
-
-    async fn open(&self, _: Arc<dyn Memory>) -> Result<Connection, Fault> {
-        Ok(Connection { source: None, sink: None, probe: Box::new(Waiting) })
-    }
-}
-
-/// There is nobody to ask.
-struct Waiting;
-
-#[async_trait]
-impl Probe for Waiting {
-    async fn probe(&self) -> Result<String, Fault> {
-        Ok("waits for what its source pushes".into())
+        Ok(Arc::new(ReceivesOnly(None)))
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use guichet_sdk::Capability;
     use guichet_sdk::format::{Format, Limits, Shape};
 
     use super::*;

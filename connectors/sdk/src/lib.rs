@@ -24,7 +24,7 @@ pub use fault::{Fault, FaultKind, Retry};
 pub use format::Format;
 pub use issue::{Code, Issue, Place, Refusal, Severity};
 pub use outbound::{Delivery, DeliveryId, LookUp, MOST_HEARD, Outcome, Sink, VerbCapability};
-pub use receive::{Ended, Guard, Message, Receiver, Reply, Side, Taken, Turned};
+pub use receive::{Ended, Guard, Message, Receiver, ReceivesOnly, Reply, Side, Taken, Turned};
 pub use record::{Context, Digest, Origin, Record};
 pub use refusals::Refusals;
 pub use secret::{Secret, SecretRef};

@@ -5,8 +5,11 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::contract::{Capability, Claim, Connection, Memory, Plan, Probe};
+use crate::fault::Fault;
 use crate::issue::{Issue, Place};
 
 /// A request as it arrived, its body unpacked.
@@ -129,4 +132,36 @@ pub struct Reply {
     pub content_type: &'static str,
     /// The body.
     pub body: Bytes,
+}
+
+/// The plan of a flow whose peer sends its records and is never asked; `None`: in the flow's own format.
+pub struct ReceivesOnly(pub Option<Arc<dyn Receiver>>);
+
+#[async_trait]
+impl Plan for ReceivesOnly {
+    fn capability(&self) -> Capability {
+        Capability::default()
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        Vec::new()
+    }
+
+    async fn open(&self, _: Arc<dyn Memory>) -> Result<Connection, Fault> {
+        Ok(Connection { source: None, sink: None, probe: Box::new(Waiting) })
+    }
+
+    fn receiver(&self) -> Option<Arc<dyn Receiver>> {
+        self.0.clone()
+    }
+}
+
+/// There is nobody to ask.
+struct Waiting;
+
+#[async_trait]
+impl Probe for Waiting {
+    async fn probe(&self) -> Result<String, Fault> {
+        Ok("waits for what its peer sends".into())
+    }
 }

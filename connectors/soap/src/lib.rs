@@ -26,7 +26,7 @@ use guichet_http::list::{List, ListProbe};
 use guichet_http::{Room, Rooms};
 use guichet_sdk::{
     BreakerView, Capability, CertificateView, Claim, Connection, ConnectorKind, Fault, FlowSettings, Issue, Memory,
-    Plan, Probe, Receiver,
+    Plan, Receiver, ReceivesOnly,
 };
 pub use settings::Settings;
 
@@ -55,7 +55,7 @@ impl ConnectorKind for SoapKind {
         let only = received.is_some() && settings.body.is_none();
         let received = received.transpose().map(|receiver| receiver.map(Arc::new));
         if only {
-            return Ok(Arc::new(ReceivePlan(received?)));
+            return Ok(Arc::new(ReceivesOnly(received?.map(|receiver| receiver as Arc<dyn Receiver>))));
         }
         let source = flow.source.clone();
         let (intake, receiver) = match (config::check(flow), received) {
@@ -106,37 +106,5 @@ impl Plan for SoapPlan {
 
     fn receiver(&self) -> Option<Arc<dyn Receiver>> {
         self.receiver.clone().map(|receiver| receiver as Arc<dyn Receiver>)
-    }
-}
-
-/// A flow whose peer sends its records and is never asked.
-struct ReceivePlan(Option<Arc<Envelopes>>);
-
-#[async_trait]
-impl Plan for ReceivePlan {
-    fn capability(&self) -> Capability {
-        Capability::default()
-    }
-
-    fn claims(&self) -> Vec<Claim> {
-        Vec::new()
-    }
-
-    async fn open(&self, _: Arc<dyn Memory>) -> Result<Connection, Fault> {
-        Ok(Connection { source: None, sink: None, probe: Box::new(Waiting) })
-    }
-
-    fn receiver(&self) -> Option<Arc<dyn Receiver>> {
-        self.0.clone().map(|receiver| receiver as Arc<dyn Receiver>)
-    }
-}
-
-/// There is nobody to ask.
-struct Waiting;
-
-#[async_trait]
-impl Probe for Waiting {
-    async fn probe(&self) -> Result<String, Fault> {
-        Ok("waits for what its peer sends".into())
     }
 }
