@@ -105,22 +105,13 @@ fn panicked() -> Issue {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::model::{Audience, Moment, OrderClass, Phase, Precision, StatusClaim};
+    use crate::model::{Moment, OrderClass, Phase, Precision, StatusClaim};
 
     #[test]
     fn where_the_file_decides_between_equal_times_the_updates_of_a_record_keep_its_order() {
         let status = |phase| StatusClaim {
-            phase,
-            waiting_on: None,
-            hold: None,
-            outcome: None,
-            source_code: None,
-            source_label: None,
-            step: None,
-            note: None,
             effective_at: Some(Moment { micros: 5, precision: Precision::Second, civil_day: 0 }),
-            transition: None,
-            audience: Audience::Public,
+            ..StatusClaim::of(phase)
         };
         let update = |event: &str, phase| CaseUpdate {
             key: "a".into(),

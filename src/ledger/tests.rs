@@ -18,17 +18,9 @@ fn said(phase: Phase, minute: i64) -> CaseUpdate {
     CaseUpdate {
         key: "A1".into(),
         status: Some(StatusClaim {
-            phase,
-            waiting_on: None,
-            hold: None,
             outcome: phase.carries_outcome().then_some(Outcome::Granted),
-            source_code: None,
-            source_label: None,
-            step: None,
-            note: None,
             effective_at: Some(moment(minute)),
-            transition: None,
-            audience: crate::model::Audience::Public,
+            ..StatusClaim::of(phase)
         }),
         ..CaseUpdate::default()
     }

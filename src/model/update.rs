@@ -67,6 +67,25 @@ pub struct StatusClaim {
     pub audience: Audience,
 }
 
+impl StatusClaim {
+    /// A phase for everybody to see, and nothing else about it.
+    pub fn of(phase: Phase) -> Self {
+        StatusClaim {
+            phase,
+            waiting_on: None,
+            hold: None,
+            outcome: None,
+            source_code: None,
+            source_label: None,
+            step: None,
+            note: None,
+            effective_at: None,
+            transition: None,
+            audience: Audience::Public,
+        }
+    }
+}
+
 fn everyone() -> Audience {
     Audience::Public
 }

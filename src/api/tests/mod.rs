@@ -240,19 +240,8 @@ impl Drop for Hub {
 
 /// A case of a service in a phase.
 fn update(key: &str, service: &str, phase: Phase) -> CaseUpdate {
-    let status = StatusClaim {
-        phase,
-        waiting_on: None,
-        hold: None,
-        outcome: None,
-        source_code: Some("T02".into()),
-        source_label: None,
-        step: None,
-        note: Some("internal".into()),
-        effective_at: None,
-        transition: None,
-        audience: Audience::Public,
-    };
+    let status =
+        StatusClaim { source_code: Some("T02".into()), note: Some("internal".into()), ..StatusClaim::of(phase) };
     let facts = Facts { service: Some(service.into()), title: Some(format!("case {key}")), ..Facts::default() };
     CaseUpdate { key: key.into(), status: Some(status), facts, ..CaseUpdate::default() }
 }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::store::MemoryStore;
 use crate::flow::Translate;
-use crate::model::{Audience, CaseUpdate, Moment, Phase, Precision, StatusClaim};
+use crate::model::{CaseUpdate, Moment, Phase, Precision, StatusClaim};
 
 /// What goes wrong at a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,17 +160,8 @@ impl Translate for Clerk {
         let phase = Phase::parse(phase).or(learned).ok_or_else(|| refuse(Some(key.to_owned())))?;
         let micros = minute.parse::<i64>().unwrap() * 60_000_000;
         let status = StatusClaim {
-            phase,
-            waiting_on: None,
-            hold: None,
-            outcome: None,
-            source_code: None,
-            source_label: None,
-            step: None,
-            note: None,
             effective_at: Some(Moment { micros, precision: Precision::Minute, civil_day: 0 }),
-            transition: None,
-            audience: Audience::Public,
+            ..StatusClaim::of(phase)
         };
         Ok(vec![CaseUpdate { key: key.to_owned(), status: Some(status), ..CaseUpdate::default() }])
     }

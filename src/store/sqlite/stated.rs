@@ -108,19 +108,7 @@ fn say(desk: &mut Desk, book: &mut CaseBook, at: usize, update: CaseUpdate) -> R
 }
 
 fn claim(phase: Phase, now: i64) -> StatusClaim {
-    StatusClaim {
-        phase,
-        waiting_on: None,
-        hold: None,
-        outcome: None,
-        source_code: None,
-        source_label: None,
-        step: None,
-        note: None,
-        effective_at: Some(moment(now)),
-        transition: None,
-        audience: crate::model::Audience::Public,
-    }
+    StatusClaim { effective_at: Some(moment(now)), ..StatusClaim::of(phase) }
 }
 
 fn moment(now: i64) -> Moment {

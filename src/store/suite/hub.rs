@@ -8,9 +8,7 @@ use guichet_sdk::{Code, Cursor, Issue, Origin, Record, Refusal};
 
 use super::Stage;
 use crate::ledger;
-use crate::model::{
-    Audience, CaseRow, CaseUpdate, Facts, FlowName, Moment, Order, OrderClass, Phase, Precision, StatusClaim,
-};
+use crate::model::{CaseRow, CaseUpdate, Facts, FlowName, Moment, Order, OrderClass, Phase, Precision, StatusClaim};
 use crate::store::{Committed, Counts, Ending, FlowRow, Item, QuarantineFilter, QuarantineRow, Reading, Store, Work};
 
 /// The hub's time in a test: it moves with every unit.
@@ -168,19 +166,7 @@ pub(crate) fn moment(minute: i64) -> Moment {
 pub(crate) fn said(key: &str, phase: Phase, minute: i64) -> CaseUpdate {
     CaseUpdate {
         key: key.into(),
-        status: Some(StatusClaim {
-            phase,
-            waiting_on: None,
-            hold: None,
-            outcome: None,
-            source_code: None,
-            source_label: None,
-            step: None,
-            note: None,
-            effective_at: Some(moment(minute)),
-            transition: None,
-            audience: Audience::Public,
-        }),
+        status: Some(StatusClaim { effective_at: Some(moment(minute)), ..StatusClaim::of(phase) }),
         ..CaseUpdate::default()
     }
 }
