@@ -90,7 +90,12 @@ async fn foreign(harness: &mut dyn Harness) -> Verdict {
         let mut hub = Hub { cursor: Some(guichet_sdk::Cursor(text.to_owned())), ..Hub::default() };
         let mut source = source(&hub, harness).await?;
         match source.next(hub.cursor.as_ref(), ROOMY).await {
-            Ok(batch) => {
+            Ok(mut batch) => {
+                // one batch need not hold all there is; nothing is acknowledged, so that the next cursor finds it again
+                while !batch.caught_up {
+                    hub.commit(batch);
+                    batch = source.next(hub.cursor.as_ref(), ROOMY).await.map_err(unexpected)?;
+                }
                 hub.commit(batch);
                 seen::exactly(&hub.records, 5).map_err(|reason| format!("after cursor {text:?}: {reason}"))?;
             }
